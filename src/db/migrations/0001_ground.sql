@@ -1,0 +1,140 @@
+-- The ground: tenancy, leadership, the change feed and the audit trail.
+-- Runs as cardea_migrate, which owns the schema. Row-level security is forced, so that not even the owner reads
+-- a tenant's rows without naming the tenant; only cardea_index, which cannot log in, spans tenants, and only
+-- through the functions that it owns.
+
+-- The tenant of this transaction; null when none was set, which matches no row.
+create function cardea.current_organization() returns uuid
+  language sql stable parallel safe
+  return nullif(current_setting('cardea.organization_id', true), '')::uuid;
+
+-- Who leads an installation. An operator's transaction takes a share lock on its row and checks the epoch, so a
+-- paused ex-leader that wakes up cannot commit.
+create table cardea.leadership (
+  installation text primary key check (length(installation) between 1 and 63),
+  epoch bigint not null check (epoch > 0),
+  holder text not null check (length(holder) <= 253),
+  acquired_at timestamptz not null default now()
+);
+grant select, insert, update on cardea.leadership to cardea_operator;
+
+-- What happened. Appended in the transaction of the change itself; nobody may update or delete.
+create table cardea.audit_events (
+  organization_id uuid not null,
+  id uuid not null default uuidv7(),
+  at timestamptz not null default clock_timestamp(),
+  actor_kind text not null check (actor_kind in ('operator', 'user', 'apikey', 'system')),
+  actor text not null check (length(actor) <= 512),
+  action text not null check (action ~ '^[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*$'),
+  target_kind text not null,
+  target_id uuid not null,
+  target_name text not null,
+  request_id text check (length(request_id) <= 128),
+  detail jsonb not null default '{}',
+  primary key (organization_id, id)
+);
+alter table cardea.audit_events enable row level security, force row level security;
+create policy tenant on cardea.audit_events
+  using (organization_id = cardea.current_organization())
+  with check (organization_id = cardea.current_organization());
+grant select, insert on cardea.audit_events to cardea_operator;
+
+-- The change feed. xid is what makes it safe: identity values are handed out before commit, so a reader that
+-- remembers only the highest id loses a slower transaction. Readers keep the snapshot's xmin instead.
+create table cardea.changes (
+  id bigint generated always as identity primary key,
+  xid xid8 not null default pg_current_xact_id(),
+  at timestamptz not null default clock_timestamp(),
+  organization_id uuid not null,
+  concept text not null,
+  record_id uuid not null,
+  owner_installation text,
+  owner_namespace text,
+  owner_name text,
+  actor text
+);
+create index changes_by_xid on cardea.changes (xid, id);
+alter table cardea.changes enable row level security, force row level security;
+create policy spans_tenants on cardea.changes to cardea_index using (true) with check (true);
+grant select, insert, delete on cardea.changes to cardea_index;
+
+-- One row. The epoch differs after a restore into a new cluster, and pruned_before says how far back the feed
+-- still reaches: a reader that is further behind loads everything anew.
+create table cardea.feed (
+  only boolean primary key default true check (only),
+  epoch uuid not null default gen_random_uuid(),
+  pruned_before xid8 not null default '0'
+);
+insert into cardea.feed default values;
+grant select, update on cardea.feed to cardea_index;
+
+-- The trigger of every table that the feed covers. A change made by hand is recorded like any other, with no
+-- actor; that is how the operator learns of drift at once.
+create function cardea.record_change() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  record_row jsonb := to_jsonb(new);
+begin
+  -- The owner before the change: whoever lost the record by somebody's hand is the one to wake.
+  if tg_op = 'DELETE' or (tg_op = 'UPDATE' and to_jsonb(old) ->> 'owner_name' is not null) then
+    record_row := to_jsonb(old);
+  end if;
+  insert into cardea.changes (organization_id, concept, record_id, owner_installation, owner_namespace, owner_name, actor)
+  values (
+    (record_row ->> tg_argv[1])::uuid,
+    tg_argv[0],
+    (record_row ->> tg_argv[2])::uuid,
+    record_row ->> 'owner_installation',
+    record_row ->> 'owner_namespace',
+    record_row ->> 'owner_name',
+    nullif(current_setting('cardea.actor', true), '')
+  );
+  perform pg_notify('cardea_changes', '');
+  return null;
+end $$;
+alter function cardea.record_change() owner to cardea_index;
+
+-- The feed from a position on. Give the `low` of the last answer ('0' at first gets only the position). Rows may
+-- come again, in any order: apply them idempotently. `low` is in each row, and a row with a null id carries it alone.
+create function cardea.read_changes(since xid8)
+  returns table (low xid8, epoch uuid, reload boolean, id bigint, organization_id uuid, concept text, record_id uuid,
+    owner_installation text, owner_namespace text, owner_name text, actor text)
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select pg_snapshot_xmin(pg_current_snapshot()), f.epoch, since < f.pruned_before,
+    c.id, c.organization_id, c.concept, c.record_id, c.owner_installation, c.owner_namespace, c.owner_name, c.actor
+  from cardea.feed f
+  left join cardea.changes c on since > '0'::xid8 and c.xid >= since
+  order by c.id;
+end;
+alter function cardea.read_changes(xid8) owner to cardea_index;
+revoke all on function cardea.read_changes(xid8) from public;
+grant execute on function cardea.read_changes(xid8) to cardea_operator, cardea_auth;
+
+-- Drops what is older than `keep` and settled, and remembers how far. Answers how many rows went.
+create function cardea.prune_changes(keep interval) returns bigint
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  horizon xid8;
+  dropped bigint;
+begin
+  select max(c.xid) into horizon from cardea.changes c
+  where c.at < clock_timestamp() - keep and c.xid < pg_snapshot_xmin(pg_current_snapshot());
+  if horizon is null then
+    return 0;
+  end if;
+  delete from cardea.changes c where c.xid <= horizon;
+  get diagnostics dropped = row_count;
+  update cardea.feed set pruned_before = (horizon::text::numeric + 1)::text::xid8;
+  return dropped;
+end $$;
+alter function cardea.prune_changes(interval) owner to cardea_index;
+revoke all on function cardea.prune_changes(interval) from public;
+grant execute on function cardea.prune_changes(interval) to cardea_operator;
+
+-- The auth replicas that are alive, so that each knows its share of a rate limit.
+create table cardea.auth_replicas (
+  id text primary key check (length(id) between 1 and 253),
+  seen_at timestamptz not null default clock_timestamp()
+);
+grant select, insert, update, delete on cardea.auth_replicas to cardea_auth;

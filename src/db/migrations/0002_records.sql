@@ -1,0 +1,169 @@
+-- The records that resources declare. Common to all: managed_by says who owns the record, and the owner is the
+-- installation, namespace and name of the resource (its kind is the table), never the UID: a restored cluster has
+-- new UIDs.
+
+create table cardea.organizations (
+  id uuid primary key default uuidv7(),
+  name text not null check (name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+  display_name text not null,
+  domains text[] not null default '{}',
+  owners text[] not null default '{}',
+  api_key_prefix text not null default 'ck' check (api_key_prefix ~ '^[a-z][a-z0-9]{1,9}$'),
+  management text not null default 'Mixed' check (management in ('GitOps', 'Mixed')),
+  settings jsonb not null default '{}',
+  managed_by text not null check (managed_by in ('resource', 'api')),
+  owner_installation text,
+  owner_namespace text,
+  owner_name text,
+  created_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  check ((managed_by = 'resource') = (owner_installation is not null and owner_namespace is not null and owner_name is not null)),
+  unique (name),
+  unique (owner_installation, owner_namespace, owner_name)
+);
+
+create table cardea.projects (
+  organization_id uuid not null references cardea.organizations (id),
+  id uuid not null default uuidv7(),
+  name text not null,
+  display_name text not null,
+  description text,
+  settings jsonb not null default '{}',
+  managed_by text not null check (managed_by in ('resource', 'api')),
+  owner_installation text,
+  owner_namespace text,
+  owner_name text,
+  created_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  primary key (organization_id, id),
+  check ((managed_by = 'resource') = (owner_installation is not null and owner_namespace is not null and owner_name is not null)),
+  unique (organization_id, name),
+  unique (organization_id, owner_installation, owner_namespace, owner_name)
+);
+
+create table cardea.roles (
+  organization_id uuid not null references cardea.organizations (id),
+  id uuid not null default uuidv7(),
+  name text not null,
+  description text,
+  permissions text[] not null,
+  managed_by text not null check (managed_by in ('resource', 'api')),
+  owner_installation text,
+  owner_namespace text,
+  owner_name text,
+  created_at timestamptz not null default now(),
+  primary key (organization_id, id),
+  check ((managed_by = 'resource') = (owner_installation is not null and owner_namespace is not null and owner_name is not null)),
+  unique (organization_id, name),
+  unique (organization_id, owner_installation, owner_namespace, owner_name)
+);
+
+-- subjects: [{"kind": "User" | "Group" | "APIKey", "name": …}]
+create table cardea.role_bindings (
+  organization_id uuid not null references cardea.organizations (id),
+  id uuid not null default uuidv7(),
+  name text not null,
+  project_id uuid,
+  role text not null,
+  subjects jsonb not null check (jsonb_typeof(subjects) = 'array'),
+  managed_by text not null check (managed_by in ('resource', 'api')),
+  owner_installation text,
+  owner_namespace text,
+  owner_name text,
+  created_at timestamptz not null default now(),
+  primary key (organization_id, id),
+  foreign key (organization_id, project_id) references cardea.projects (organization_id, id),
+  check ((managed_by = 'resource') = (owner_installation is not null and owner_namespace is not null and owner_name is not null)),
+  unique (organization_id, name),
+  unique (organization_id, owner_installation, owner_namespace, owner_name)
+);
+
+-- rate_limit_window: milliseconds. deleted_at revokes the key; the row stays when the deletion policy retains it.
+create table cardea.api_keys (
+  organization_id uuid not null references cardea.organizations (id),
+  id uuid not null default uuidv7(),
+  name text not null,
+  project_id uuid,
+  description text,
+  scopes text[] not null default '{}',
+  allowed_cidrs text[] not null default '{}',
+  allowed_origins text[] not null default '{}',
+  rate_limit_requests integer check (rate_limit_requests > 0),
+  rate_limit_window bigint check (rate_limit_window > 0),
+  rate_limit_burst integer check (rate_limit_burst > 0),
+  expires_at timestamptz,
+  managed_by text not null check (managed_by in ('resource', 'api')),
+  owner_installation text,
+  owner_namespace text,
+  owner_name text,
+  created_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  primary key (organization_id, id),
+  foreign key (organization_id, project_id) references cardea.projects (organization_id, id),
+  check ((rate_limit_requests is null) = (rate_limit_window is null)),
+  check ((managed_by = 'resource') = (owner_installation is not null and owner_namespace is not null and owner_name is not null)),
+  unique (organization_id, name),
+  unique (organization_id, owner_installation, owner_namespace, owner_name)
+);
+
+-- The secrets of an API key: one current, and during an overlap the one before it. digest is what a request is
+-- judged by. envelope is what was delivered (ciphertext under the key-encryption key), kept so that a Secret that
+-- somebody edited can be repaired without minting another; the auth service cannot read it.
+create table cardea.api_key_secrets (
+  organization_id uuid not null,
+  id uuid not null default uuidv7(),
+  api_key_id uuid not null,
+  digest bytea not null check (octet_length(digest) = 32),
+  source text not null check (source in ('minted', 'imported')),
+  last_four text check (length(last_four) = 4),
+  envelope jsonb,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  primary key (organization_id, id),
+  foreign key (organization_id, api_key_id) references cardea.api_keys (organization_id, id) on delete cascade
+);
+create unique index api_key_secrets_live_digest on cardea.api_key_secrets (digest) where revoked_at is null;
+create index api_key_secrets_by_key on cardea.api_key_secrets (organization_id, api_key_id);
+
+create table cardea.api_key_usage (
+  organization_id uuid not null,
+  api_key_id uuid not null,
+  last_used_at timestamptz not null,
+  uses bigint not null default 0,
+  primary key (organization_id, api_key_id),
+  foreign key (organization_id, api_key_id) references cardea.api_keys (organization_id, id) on delete cascade
+);
+
+do $$
+declare
+  concept text;
+begin
+  foreach concept in array array['projects', 'roles', 'role_bindings', 'api_keys', 'api_key_secrets', 'api_key_usage'] loop
+    execute format('alter table cardea.%I enable row level security, force row level security', concept);
+    execute format('create policy tenant on cardea.%I using (organization_id = cardea.current_organization()) with check (organization_id = cardea.current_organization())', concept);
+  end loop;
+end $$;
+alter table cardea.organizations enable row level security, force row level security;
+create policy tenant on cardea.organizations
+  using (id = cardea.current_organization()) with check (id = cardea.current_organization());
+
+-- Trigger arguments: the concept, the column of the organization, the column of the record that a reader reloads.
+create trigger changes after insert or update or delete on cardea.organizations
+  for each row execute function cardea.record_change('organization', 'id', 'id');
+create trigger changes after insert or update or delete on cardea.projects
+  for each row execute function cardea.record_change('project', 'organization_id', 'id');
+create trigger changes after insert or update or delete on cardea.roles
+  for each row execute function cardea.record_change('role', 'organization_id', 'id');
+create trigger changes after insert or update or delete on cardea.role_bindings
+  for each row execute function cardea.record_change('role_binding', 'organization_id', 'id');
+create trigger changes after insert or update or delete on cardea.api_keys
+  for each row execute function cardea.record_change('api_key', 'organization_id', 'id');
+create trigger changes after insert or update or delete on cardea.api_key_secrets
+  for each row execute function cardea.record_change('api_key', 'organization_id', 'api_key_id');
+
+grant select, insert, update, delete on
+  cardea.organizations, cardea.projects, cardea.roles, cardea.role_bindings, cardea.api_keys, cardea.api_key_secrets
+  to cardea_operator;
+grant select, insert, update on cardea.api_key_usage to cardea_auth;
+grant delete on cardea.api_key_usage to cardea_operator;

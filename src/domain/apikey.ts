@@ -1,0 +1,63 @@
+import { hash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+
+/**
+ * The format of an API key: `<prefix>_<43 characters: base62 of 32 bytes><6 characters: base62 of a CRC-32>`.
+ * The checksum covers `<prefix>_<43 characters>`, so a secret scanner and the auth service tell a typo without a look-up.
+ */
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const bodyLength = 43
+const checksumLength = 6
+const shape = /^[a-z][a-z0-9]{1,9}_[0-9A-Za-z]{49}$/
+const foreign = /^[\x21-\x7e]{16,256}$/
+
+/** The random part's length in bytes: 256 bits, for which an unsalted digest is enough. */
+export const apiKeyEntropy = 32
+export const defaultApiKeyPrefix = 'ck'
+
+export type ApiKeyShape = 'cardea' | 'foreign' | 'malformed'
+
+/**
+ * Writes a new key.
+ * @param prefix 2 to 10 characters of `[a-z0-9]`, a letter first
+ * @param random exactly 32 bytes of a cryptographic generator
+ */
+export function mintApiKey(prefix: string, random: Uint8Array): string {
+  if (random.length !== apiKeyEntropy) throw new RangeError('an API key takes 32 random bytes')
+  const unchecked = `${prefix}_${base62(BigInt(`0x${Buffer.from(random).toString('hex')}`), bodyLength)}`
+  return unchecked + checksum(unchecked)
+}
+
+/**
+ * Tells what a credential can be, from its characters alone.
+ * `cardea`: of Cardea's format with a right checksum. `foreign`: printable ASCII that may be a key minted elsewhere and
+ * imported by digest (a Cardea key with a typo is of this shape too). `malformed`: neither; never worth a look-up.
+ */
+export function readApiKey(text: string): ApiKeyShape {
+  if (shape.test(text)) {
+    const end = text.length - checksumLength
+    if (checksum(text.slice(0, end)) === text.slice(end)) return 'cardea'
+  }
+  return foreign.test(text) ? 'foreign' : 'malformed'
+}
+
+/** SHA-256 of the key's UTF-8 bytes, 32 bytes: what is stored and what a request is judged by. */
+export function digestApiKey(text: string): Buffer {
+  return hash('sha256', text, 'buffer')
+}
+
+/** The last four characters, by which people recognise a key. */
+export function lastFour(text: string): string {
+  return text.slice(-4)
+}
+
+function checksum(text: string): string {
+  return base62(BigInt(crc32(text)), checksumLength)
+}
+
+function base62(value: bigint, length: number): string {
+  let text = ''
+  for (let rest = value; text.length < length; rest /= 62n)
+    text = alphabet[Number(rest % 62n)] + text
+  return text
+}
