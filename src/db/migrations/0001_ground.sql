@@ -61,7 +61,7 @@ grant select, insert, delete on cardea.changes to cardea_index;
 -- One row. The epoch differs after a restore into a new cluster, and pruned_before says how far back the feed
 -- still reaches: a reader that is further behind loads everything anew.
 create table cardea.feed (
-  only boolean primary key default true check (only),
+  singleton boolean primary key default true check (singleton),
   epoch uuid not null default gen_random_uuid(),
   pruned_before xid8 not null default '0'
 );

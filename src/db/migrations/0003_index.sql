@@ -79,7 +79,6 @@ create view cardea.live_api_keys as
   where k.deleted_at is null and s.revoked_at is null
     and coalesce(least(k.expires_at, s.expires_at) > now(), true);
 alter view cardea.live_api_keys owner to cardea_index;
-revoke all on cardea.live_api_keys from public;
 
 -- Keys by their own id.
 create function cardea.index_api_keys(ids uuid[])
