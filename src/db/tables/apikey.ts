@@ -1,0 +1,57 @@
+import { sql } from 'drizzle-orm'
+import { bigint, integer, jsonb, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { bytea, cardea, ownership } from './schema.ts'
+
+export const apiKeys = cardea.table(
+  'api_keys',
+  {
+    organizationId: uuid('organization_id').notNull(),
+    id: uuid().notNull().default(sql`uuidv7()`),
+    name: text().notNull(),
+    projectId: uuid('project_id'),
+    description: text(),
+    scopes: text().array().notNull().default([]),
+    allowedCidrs: text('allowed_cidrs').array().notNull().default([]),
+    allowedOrigins: text('allowed_origins').array().notNull().default([]),
+    rateLimitRequests: integer('rate_limit_requests'),
+    /** Milliseconds. */
+    rateLimitWindow: bigint('rate_limit_window', { mode: 'number' }),
+    rateLimitBurst: integer('rate_limit_burst'),
+    expiresAt: timestamp('expires_at', { withTimezone: true }),
+    ...ownership(),
+    /** Set when the key was revoked for good and its deletion policy retained the record. */
+    deletedAt: timestamp('deleted_at', { withTimezone: true }),
+  },
+  (table) => [primaryKey({ columns: [table.organizationId, table.id] })],
+)
+
+export const apiKeySecrets = cardea.table(
+  'api_key_secrets',
+  {
+    organizationId: uuid('organization_id').notNull(),
+    id: uuid().notNull().default(sql`uuidv7()`),
+    apiKeyId: uuid('api_key_id').notNull(),
+    /** SHA-256 of the key, 32 bytes. */
+    digest: bytea().notNull(),
+    source: text({ enum: ['minted', 'imported'] }).notNull(),
+    lastFour: text('last_four'),
+    /** What was delivered to the Secret: ciphertext, kept to repair a Secret that somebody edited. */
+    envelope: jsonb().$type<unknown>(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+    /** The end of the overlap, once a newer secret took over. */
+    expiresAt: timestamp('expires_at', { withTimezone: true }),
+    revokedAt: timestamp('revoked_at', { withTimezone: true }),
+  },
+  (table) => [primaryKey({ columns: [table.organizationId, table.id] })],
+)
+
+export const apiKeyUsage = cardea.table(
+  'api_key_usage',
+  {
+    organizationId: uuid('organization_id').notNull(),
+    apiKeyId: uuid('api_key_id').notNull(),
+    lastUsedAt: timestamp('last_used_at', { withTimezone: true }).notNull(),
+    uses: bigint({ mode: 'number' }).notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.organizationId, table.apiKeyId] })],
+)

@@ -1,0 +1,18 @@
+import { sql } from 'drizzle-orm'
+import { jsonb, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { cardea, ownership } from './schema.ts'
+
+export const organizations = cardea.table('organizations', {
+  id: uuid().primaryKey().default(sql`uuidv7()`),
+  name: text().notNull(),
+  displayName: text('display_name').notNull(),
+  domains: text().array().notNull().default([]),
+  owners: text().array().notNull().default([]),
+  apiKeyPrefix: text('api_key_prefix').notNull().default('ck'),
+  management: text({ enum: ['GitOps', 'Mixed'] })
+    .notNull()
+    .default('Mixed'),
+  settings: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+  ...ownership(),
+  deletedAt: timestamp('deleted_at', { withTimezone: true }),
+})
