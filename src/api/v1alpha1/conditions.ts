@@ -1,0 +1,195 @@
+/**
+ * The conditions of every kind and every reason that they may carry. `docs/api` is generated from these tables, so
+ * a reason without an entry here cannot be written.
+ */
+export const conditionTypes = ['Ready', 'Reconciling', 'Stalled', 'DeletionBlocked'] as const
+export type ConditionType = (typeof conditionTypes)[number]
+
+interface ConditionFacts {
+  /** Which status is the good one: True for Ready, False or absent for the others. */
+  readonly polarity: 'True is good' | 'False is good'
+  readonly means: string
+}
+
+export const conditions: Readonly<Record<ConditionType, ConditionFacts>> = {
+  Ready: {
+    polarity: 'True is good',
+    means: 'What the spec says is in force. Always present.',
+  },
+  Reconciling: {
+    polarity: 'False is good',
+    means:
+      'The operator is at work, waits for something, or will try again by itself. Absent when it is done. Never together with Stalled.',
+  },
+  Stalled: {
+    polarity: 'False is good',
+    means:
+      'The operator cannot go on until somebody changes this resource or what the message names. Absent otherwise.',
+  },
+  DeletionBlocked: {
+    polarity: 'False is good',
+    means:
+      'The resource is being deleted and something still depends on it; the message names what. Absent otherwise.',
+  },
+}
+
+/** Who must act before the resource can be Ready. */
+export type Actor = 'nobody' | 'author' | 'administrator'
+
+/** Where a reason leaves the resource: `ready`; `wait` and `retry` are Reconciling; `stalled`; `deleting`. */
+export type Outcome = 'ready' | 'wait' | 'retry' | 'stalled' | 'deleting'
+
+interface ReasonFacts {
+  readonly outcome: Outcome
+  readonly actor: Actor
+  readonly means: string
+}
+
+export const reasons = {
+  Reconciled: {
+    outcome: 'ready',
+    actor: 'nobody',
+    means: 'The record, and the Secret where there is one, agree with the spec.',
+  },
+  Progressing: {
+    outcome: 'wait',
+    actor: 'nobody',
+    means: 'The operator is at work; the message says what on.',
+  },
+  ProgressingWithRetry: {
+    outcome: 'retry',
+    actor: 'nobody',
+    means: 'The reason of Reconciling while a failed attempt is tried again.',
+  },
+  ReconcileError: {
+    outcome: 'retry',
+    actor: 'nobody',
+    means:
+      'The last attempt failed in a way that the operator does not know. It tries again, ever more slowly; the log of the operator has the details.',
+  },
+  InvalidSpec: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'The spec breaks a rule of this version of Cardea. The API server admits such a spec only while its CRDs are older or newer than the operator: upgrade the one that is behind.',
+  },
+  OrganizationNotFound: {
+    outcome: 'wait',
+    actor: 'author',
+    means:
+      'organizationRef names an Organization that is not in this namespace. Create it, or correct the name.',
+  },
+  OrganizationNotReady: {
+    outcome: 'wait',
+    actor: 'nobody',
+    means: 'The Organization is not Ready yet. Its own conditions say why.',
+  },
+  ProjectNotFound: {
+    outcome: 'wait',
+    actor: 'author',
+    means:
+      'projectRef names a Project that is not in this namespace or belongs to another Organization. Create it, or correct the name.',
+  },
+  ProjectNotReady: {
+    outcome: 'wait',
+    actor: 'nobody',
+    means: 'The Project is not Ready yet. Its own conditions say why.',
+  },
+  RoleNotFound: {
+    outcome: 'wait',
+    actor: 'author',
+    means:
+      'role is neither a built-in role nor the name of an RBACRole of this Organization. Create the RBACRole, or correct the name.',
+  },
+  SubjectNotFound: {
+    outcome: 'wait',
+    actor: 'author',
+    means:
+      'A subject of kind APIKey names an APIKey that this Organization does not have. Create it, or correct the name.',
+  },
+  ScopeNotFound: {
+    outcome: 'wait',
+    actor: 'author',
+    means:
+      'scopes holds a scope that is not in the catalogue of the Organization. Add it to spec.scopes of the Organization, or take it out here.',
+  },
+  Conflict: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'The record belongs to another resource, or was made through the API; the message names the owner. Choose another name, delete the other, or set adoptionPolicy to IfUnowned where no resource owns it.',
+  },
+  AdoptionNotAllowed: {
+    outcome: 'stalled',
+    actor: 'administrator',
+    means:
+      'adoptionPolicy is IfUnowned, but the operator does not allow this namespace to adopt an Organization. The administrator lists it in CARDEA_ADOPT_ORGANIZATIONS.',
+  },
+  SecretConflict: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      "A Secret of the name in secretRef exists and is not this resource's. Delete it, or choose another name.",
+  },
+  SecretNotFound: {
+    outcome: 'wait',
+    actor: 'author',
+    means:
+      'A Secret that the spec refers to is not there. Create it; nothing is made up in its place.',
+  },
+  PlainSecretNotAllowed: {
+    outcome: 'stalled',
+    actor: 'administrator',
+    means:
+      'secretRef.format is Plain, and the operator does not allow plain Secrets. Use Envelope, or have the administrator set CARDEA_ALLOW_PLAIN_SECRETS.',
+  },
+  QuotaExceeded: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'The quota of the Organization or the Project is used up. Raise it, or delete what is no longer used.',
+  },
+  LifetimeTooLong: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'The key would live longer than apiKeys.maxLifetime of the Organization allows. Set an earlier expiresAt, or raise the limit.',
+  },
+  DuplicateDigest: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'Another key has the same digest. One key has one owner: take it out of the other resource, or mint a new one.',
+  },
+  Expired: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'expiresAt has passed, so the key is refused. Set a later expiresAt, or delete the resource.',
+  },
+  KeyManagementUnavailable: {
+    outcome: 'retry',
+    actor: 'administrator',
+    means:
+      'The key management service did not answer or refused. The operator tries again; keys that are in force stay in force.',
+  },
+  DatabaseUnavailable: {
+    outcome: 'retry',
+    actor: 'administrator',
+    means: 'PostgreSQL did not answer. The operator tries again; what is in force stays in force.',
+  },
+  Deleting: {
+    outcome: 'deleting',
+    actor: 'nobody',
+    means:
+      'The resource is being deleted and its record is being dealt with by its deletionPolicy.',
+  },
+  HasChildren: {
+    outcome: 'deleting',
+    actor: 'author',
+    means:
+      'Other resources still belong to this one; the message names them. Delete them first, and the deletion goes on by itself.',
+  },
+} as const satisfies Readonly<Record<string, ReasonFacts>>
+
+export type Reason = keyof typeof reasons

@@ -1,0 +1,222 @@
+import { z } from 'zod'
+import { celSeconds, duration, secondsOf } from './duration.ts'
+import { deletionPolicy, lifecycle } from './lifecycle.ts'
+import { mapOf, setOf } from './list.ts'
+import { domainName, email, labelPattern } from './name.ts'
+import { dataHandling, providerCredentials, quota } from './policy.ts'
+import { defineKind, type Resource } from './resource.ts'
+import { celString, withRules } from './rule.ts'
+import { scopeToken } from './scope.ts'
+import { commonStatus } from './status.ts'
+import { line, matching, text } from './text.ts'
+import { timestamp } from './timestamp.ts'
+
+export const managements = ['GitOps', 'Mixed'] as const
+export type Management = (typeof managements)[number]
+export const signInMethods = ['Password', 'EmailCode', 'Passkey', 'SSO'] as const
+
+/** What the settings of sign-in say of themselves for as long as there is no sign-in to obey them. */
+const later = 'It is stored now and takes effect with the version of Cardea that brings sign-in.'
+
+const apiKeys = z.strictObject({
+  prefix: matching(
+    10,
+    /^[a-z][a-z0-9]{1,9}$/,
+    'apiKeys.prefix must have 2 to 10 lower-case letters and digits, a letter first, for example ck',
+  )
+    .describe(
+      'What every new key of the organization begins with, before the underscore: 2 to 10 lower-case letters and digits, a letter first. Keys that exist keep theirs. Example: acme. Default: ck.',
+    )
+    .optional(),
+  maxLifetime: duration('apiKeys.maxLifetime', '1m', '3650d')
+    .describe(
+      'The longest time from the creation of an API key to its expiresAt. With it, a key without expiresAt is Stalled with reason LifetimeTooLong. A duration. Example: 365d. Default: no limit.',
+    )
+    .optional(),
+})
+
+const scope = z.strictObject({
+  name: scopeToken('scopes.name').describe(
+    'The scope as keys and requests name it. Example: scans:read.',
+  ),
+  description: text(500)
+    .describe('What the scope allows, for people. Example: Read the results of scans.')
+    .optional(),
+})
+
+const password = z.strictObject({
+  minLength: z
+    .int()
+    .min(8)
+    .max(128)
+    .describe(
+      'The least number of characters, 8 to 128. Default: 15, or 8 where a second factor is required (NIST SP 800-63B-4).',
+    )
+    .optional(),
+  complexity: z
+    .enum(['None', 'Complex'])
+    .describe(
+      'None: any characters. Complex: at least one each of lower case, upper case, digits and others. Default: None (NIST SP 800-63B-4).',
+    )
+    .optional(),
+  history: z
+    .int()
+    .min(0)
+    .max(24)
+    .describe('How many former passwords may not come again, 0 to 24. Default: 0.')
+    .optional(),
+})
+
+const lockout = z.strictObject({
+  attempts: z
+    .int()
+    .min(3)
+    .max(100)
+    .describe(
+      'After how many failed attempts in a row the account is locked, 3 to 100. Default: 10.',
+    )
+    .optional(),
+  duration: duration('lockout.duration', '1m', '365d')
+    .describe('For how long it is locked. A duration. Example: 15m. Default: 15m.')
+    .optional(),
+})
+
+const sessions = withRules(
+  z.strictObject({
+    idle: duration('sessions.idle', '1m', '365d')
+      .describe(
+        'After how long without a request a session ends. A duration. Example: 30m. Default: 1h.',
+      )
+      .optional(),
+    lifetime: duration('sessions.lifetime', '1m', '365d')
+      .describe(
+        'After how long a session ends, used or not. A duration. Example: 12h. Default: 24h.',
+      )
+      .optional(),
+    revokedBefore: timestamp('sessions.revokedBefore')
+      .describe(
+        'Every session that began before this moment is revoked. Set it to now to sign everybody out. Example: "2027-06-30T00:00:00Z".',
+      )
+      .optional(),
+  }),
+  {
+    cel: `!has(self.idle) || !has(self.lifetime) || ${celSeconds('self.idle')} <= ${celSeconds('self.lifetime')}`,
+    message:
+      'sessions.idle must not be longer than sessions.lifetime: shorten idle or lengthen lifetime',
+    field: 'idle',
+    holds: ({ idle, lifetime }) =>
+      idle === undefined ||
+      lifetime === undefined ||
+      (secondsOf(idle) ?? 0) <= (secondsOf(lifetime) ?? 0),
+  },
+)
+
+export const organizationSpec = z.strictObject({
+  displayName: line('displayName', 120).describe(
+    'The name of the organization for people, 1 to 120 characters. Example: Acme Inc.',
+  ),
+  domains: setOf(domainName('domains'), { max: 50 })
+    .describe(
+      'The email domains of the organization, in lower case, at most 50. Example: [acme.example]. Default: none.',
+    )
+    .optional(),
+  owners: setOf(email('owners'), { max: 50 })
+    .describe(
+      'The email addresses of those who hold the role owner, in lower case, at most 50. Example: [owner@acme.example]. Default: none.',
+    )
+    .optional(),
+  management: z
+    .enum(managements)
+    .describe(
+      'Who may make records. GitOps: resources only; the HTTP API and the pages refuse to, people and their sessions aside. Mixed: the API may too. Default: Mixed.',
+    )
+    .optional(),
+  scopes: mapOf(scope, ['name'], { max: 200 })
+    .describe(
+      'The catalogue of scopes that API keys may carry, at most 200. A key with another scope waits with reason ScopeNotFound. Default: any scope.',
+    )
+    .optional(),
+  apiKeys: apiKeys.describe('Rules for all API keys of the organization.').optional(),
+  quotas: z
+    .strictObject({
+      projects: quota('projects'),
+      apiKeys: quota('API keys'),
+      users: quota('users'),
+    })
+    .describe('How many records of a sort the organization may have. Default: no limits.')
+    .optional(),
+  dataHandling: dataHandling()
+    .describe('What is stored about requests. Default: nothing.')
+    .optional(),
+  providerCredentials: providerCredentials()
+    .describe(
+      'How credentials of third-party providers are used. It is stored now and takes effect with the kind ProviderCredential.',
+    )
+    .optional(),
+  signIn: z
+    .strictObject({
+      methods: setOf(z.enum(signInMethods), { min: 1, max: signInMethods.length })
+        .describe('The ways in which people may sign in. Example: [Passkey, SSO]. Default: all.')
+        .optional(),
+    })
+    .describe(`How people sign in. ${later}`)
+    .optional(),
+  password: password.describe(`Rules for passwords. ${later}`).optional(),
+  lockout: lockout.describe(`When an account is locked after failed attempts. ${later}`).optional(),
+  sessions: sessions.describe(`How long people stay signed in. ${later}`).optional(),
+  mfa: z
+    .strictObject({
+      required: z
+        .enum(['Never', 'Admins', 'Always'])
+        .describe(
+          'Who must show a second factor. Admins: owners and admins. Always: everybody. Default: Never.',
+        )
+        .optional(),
+    })
+    .describe(`Multi-factor authentication. ${later}`)
+    .optional(),
+  sso: z
+    .strictObject({
+      enforced: z
+        .boolean()
+        .describe(
+          'While true, people of the domains sign in by single sign-on only. Default: false.',
+        )
+        .optional(),
+    })
+    .describe(`Single sign-on. ${later}`)
+    .optional(),
+  ...lifecycle,
+  ...deletionPolicy('the record stays, disabled, and every credential of it is refused'),
+})
+export type OrganizationSpec = z.infer<typeof organizationSpec>
+
+export const organizationStatus = z.object(commonStatus)
+export type OrganizationStatus = z.infer<typeof organizationStatus>
+export type Organization = Resource<'Organization', OrganizationSpec, OrganizationStatus>
+
+export const organizationKind = defineKind({
+  kind: 'Organization',
+  plural: 'organizations',
+  shortNames: ['org'],
+  description:
+    'An Organization is a tenant: the projects, API keys, roles and people of one company, apart from those of all others. Its metadata.name is the name by which headers, addresses and logs call it, unique in the installation.',
+  spec: organizationSpec,
+  status: organizationStatus,
+  nameRules: [
+    {
+      cel: `self.metadata.name.matches(${celString(labelPattern.source)})`,
+      message:
+        'metadata.name of an Organization must be at most 63 lower-case letters, digits and inner hyphens, without dots, for example acme',
+      holds: (name) => labelPattern.test(name),
+    },
+  ],
+  columns: [
+    {
+      name: 'Display Name',
+      type: 'string',
+      jsonPath: '.spec.displayName',
+      description: 'The name for people.',
+    },
+  ],
+})

@@ -1,0 +1,37 @@
+import { z } from 'zod'
+
+/** How the organization gets the credentials of third-party providers. */
+export const providerCredentialModes = ['VaultOnly', 'BringYourOwn', 'Either'] as const
+
+const stored = (what: string) =>
+  z.boolean().describe(`Whether ${what} are stored. Default: false, they are not.`).optional()
+
+/** What is kept about requests: nothing, unless it is asked for. */
+export function dataHandling() {
+  return z.strictObject({
+    storeClientAddresses: stored('the IP addresses of clients'),
+    storeUserAgents: stored('the User-Agent headers of clients'),
+    storeRequestPaths: stored('the paths of requests'),
+  })
+}
+
+export function providerCredentials() {
+  return z.strictObject({
+    mode: z
+      .enum(providerCredentialModes)
+      .describe(
+        'Where the credentials of third-party providers come from. VaultOnly: only those that Cardea keeps. BringYourOwn: only those that the caller sends. Either: both. Default: VaultOnly.',
+      )
+      .optional(),
+  })
+}
+
+/** A limit on how many of something there may be. */
+export function quota(what: string) {
+  return z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .describe(`How many ${what} there may be, 0 to 1000000. Default: no limit.`)
+    .optional()
+}

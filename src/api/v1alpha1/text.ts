@@ -1,0 +1,42 @@
+import { z } from 'zod'
+import { celString, withKeyword, withRules } from './rule.ts'
+
+/**
+ * A string of `min` to `max` characters. The API server counts code points and JavaScript UTF-16 units, so the
+ * built-in `.max()` would refuse what the API server admits.
+ */
+export function text(max: number, min = 1) {
+  return withKeyword(
+    z.string(),
+    {
+      keyword: 'maxLength',
+      message: `must have ${min} to ${max} characters`,
+      holds: (value) => {
+        const { length } = Array.from(value)
+        return length >= min && length <= max
+      },
+    },
+    { maxLength: max, ...(min > 0 && { minLength: min }) },
+  )
+}
+
+/**
+ * A string that matches a pattern. It becomes CEL and not OpenAPI's `pattern`, whose error shows the author a regular
+ * expression and no remedy. Keep to the syntax that RE2 and JavaScript share, Unicode classes included.
+ */
+export function matching(max: number, pattern: RegExp, message: string) {
+  return withRules(text(max), {
+    cel: `self.matches(${celString(pattern.source)})`,
+    message,
+    holds: (value) => pattern.test(value),
+  })
+}
+
+/** Text for people, of one line: a name that is shown in lists, pages and logs. */
+export function line(field: string, max: number) {
+  return matching(
+    max,
+    /^\P{Cc}*[^\p{Cc}\p{Zs}]\P{Cc}*$/u,
+    `${field} must be one line with something to read on it: leave out line breaks and control characters`,
+  )
+}
