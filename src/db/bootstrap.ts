@@ -15,7 +15,10 @@ export async function bootstrap(options: {
   authUrl: string
 }): Promise<void> {
   const urls = [options.migrateUrl, options.operatorUrl, options.authUrl]
-  const client = new pg.Client({ connectionString: options.adminUrl, application_name: 'cardea-bootstrap' })
+  const client = new pg.Client({
+    connectionString: options.adminUrl,
+    application_name: 'cardea-bootstrap',
+  })
   await client.connect()
   try {
     await client.query('begin')

@@ -19,7 +19,8 @@ export async function migrations(): Promise<readonly Migration[]> {
   return Promise.all(
     files.map(async (file, position) => {
       const version = Number(file.slice(0, 4))
-      if (version !== position + 1) throw new Error(`${file}: migrations are numbered without a gap`)
+      if (version !== position + 1)
+        throw new Error(`${file}: migrations are numbered without a gap`)
       const sql = await readFile(new URL(file, directory), 'utf8')
       return { version, name: file, sql, checksum: createHash('sha256').update(sql).digest('hex') }
     }),
@@ -43,7 +44,10 @@ export async function migrate(options: {
   report?: (line: string) => void
 }): Promise<readonly string[]> {
   const known = await migrations()
-  const client = new pg.Client({ connectionString: options.url, application_name: 'cardea-migrate' })
+  const client = new pg.Client({
+    connectionString: options.url,
+    application_name: 'cardea-migrate',
+  })
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [lock])
@@ -77,7 +81,9 @@ export function pendingMigrations(
       )
     }
     if (migration.checksum !== checksum) {
-      throw new MigrationRefused(`${migration.name} was applied with another content: restore the released file`)
+      throw new MigrationRefused(
+        `${migration.name} was applied with another content: restore the released file`,
+      )
     }
   }
   return known.slice(applied.length)
@@ -87,11 +93,10 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
   await client.query('begin')
   try {
     await client.query(migration.sql)
-    await client.query('insert into cardea.schema_migrations (version, name, checksum) values ($1, $2, $3)', [
-      migration.version,
-      migration.name,
-      migration.checksum,
-    ])
+    await client.query(
+      'insert into cardea.schema_migrations (version, name, checksum) values ($1, $2, $3)',
+      [migration.version, migration.name, migration.checksum],
+    )
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')

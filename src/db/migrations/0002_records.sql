@@ -78,7 +78,8 @@ create table cardea.role_bindings (
   unique (organization_id, owner_installation, owner_namespace, owner_name)
 );
 
--- rate_limit_window: milliseconds. deleted_at revokes the key; the row stays when the deletion policy retains it.
+-- rate_limit_window: milliseconds. rotation_handled: the last request to rotate that was answered, kept here so that a
+-- crash between the rotation and the status does not rotate twice. deleted_at revokes the key; the row stays when the deletion policy retains it.
 create table cardea.api_keys (
   organization_id uuid not null references cardea.organizations (id),
   id uuid not null default uuidv7(),
@@ -92,6 +93,7 @@ create table cardea.api_keys (
   rate_limit_window bigint check (rate_limit_window > 0),
   rate_limit_burst integer check (rate_limit_burst > 0),
   expires_at timestamptz,
+  rotation_handled text,
   managed_by text not null check (managed_by in ('resource', 'api')),
   owner_installation text,
   owner_namespace text,

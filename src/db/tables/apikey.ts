@@ -18,6 +18,8 @@ export const apiKeys = cardea.table(
     rateLimitWindow: bigint('rate_limit_window', { mode: 'number' }),
     rateLimitBurst: integer('rate_limit_burst'),
     expiresAt: timestamp('expires_at', { withTimezone: true }),
+    /** The last value of the annotation that asks for a rotation which was answered. */
+    rotationHandled: text('rotation_handled'),
     ...ownership(),
     /** Set when the key was revoked for good and its deletion policy retained the record. */
     deletedAt: timestamp('deleted_at', { withTimezone: true }),

@@ -1,0 +1,23 @@
+import type pg from 'pg'
+import type { Fence } from './transaction.ts'
+
+/**
+ * Takes the leadership of an installation in the database: from its commit on, no transaction of an earlier leader
+ * commits. Waits for those that are under way; `idle_in_transaction_session_timeout` ends one whose operator froze.
+ * @param holder who leads now, for people
+ */
+export async function takeLeadership(
+  pool: pg.Pool,
+  installation: string,
+  holder: string,
+): Promise<Fence> {
+  const { rows } = await pool.query<{ epoch: string }>(
+    `insert into cardea.leadership as l (installation, epoch, holder) values ($1, 1, $2)
+     on conflict (installation) do update set epoch = l.epoch + 1, holder = excluded.holder, acquired_at = now()
+     returning epoch::text`,
+    [installation, holder],
+  )
+  const [row] = rows
+  if (!row) throw new Error('taking the leadership returned no epoch')
+  return { installation, epoch: row.epoch }
+}
