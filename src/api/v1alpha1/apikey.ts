@@ -23,7 +23,7 @@ const rateLimit = z.strictObject({
     .min(1)
     .max(1_000_000)
     .describe('How many requests are allowed in each span of time, 1 to 1000000. Example: 600.'),
-  per: duration('rateLimit.per', '1s', '24h').describe(
+  per: duration('rateLimit.per', ['1s', '24h'], '1m').describe(
     'The span of time, 1s to 24h. A duration. Example: 1m.',
   ),
   burst: z
@@ -38,10 +38,10 @@ const rateLimit = z.strictObject({
 
 const rotation = withRules(
   z.strictObject({
-    every: duration('rotation.every', '1m', '3650d').describe(
+    every: duration('rotation.every', ['1m', '3650d'], '90d').describe(
       'How long a secret is the current one before the next is minted. A duration of at least 1m. Example: 90d.',
     ),
-    overlap: duration('rotation.overlap', '0s', '3650d').describe(
+    overlap: duration('rotation.overlap', ['0s', '3650d'], '24h').describe(
       'For how long the former secret still works after a rotation, so that every user of it can pick up the new one. A duration shorter than every. Example: 24h.',
     ),
   }),

@@ -14,8 +14,7 @@ export function cidr(field: string) {
     {
       // Two networks that differ in their host bits are one, and which of them was meant cannot be told.
       cel: '!isCIDR(self) || cidr(self) == cidr(self).masked()',
-      message: `${field} must hold networks without host bits, for example 10.0.0.0/8 and not 10.1.2.3/8`,
-      messageCel: `'${field} must hold networks without host bits: write ' + string(cidr(self).masked()) + ' for the network, or ' + string(cidr(self).ip()) + '/' + (cidr(self).ip().family() == 4 ? '32' : '128') + ' for the one address'`,
+      message: `${field} must hold networks without host bits: write 10.0.0.0/8 for the network of 10.1.2.3/8, or 10.1.2.3/32 for the one address`,
       holds: (value) => {
         const network = readNetwork(value)
         return network === undefined || (network.address & (2n ** network.hostBits - 1n)) === 0n

@@ -22,11 +22,11 @@ export function celSeconds(value: string): string {
 }
 
 /** A duration such as `90d`, `24h` or `1h30m`, within bounds. */
-export function duration(field: string, min: string, max: string) {
+export function duration(field: string, [min, max]: readonly [string, string], example: string) {
   const [least, most] = [secondsOf(min) ?? 0, secondsOf(max) ?? 0]
-  return withRules(text(32), {
+  return withRules(text(32).meta({ title: `duration, ${min} to ${max}` }), {
     cel: `self.matches(${celString(grammar.source)}) && ${celSeconds('self')} >= ${least} && ${celSeconds('self')} <= ${most}`,
-    message: `${field} must be a duration from ${min} to ${max}: whole numbers with the units d, h, m and s, for example 90d or 1h30m`,
+    message: `${field} must be a duration from ${min} to ${max}: whole numbers with the units d, h, m and s, for example ${example}`,
     holds: (value) => {
       const length = secondsOf(value)
       return length !== undefined && length >= least && length <= most

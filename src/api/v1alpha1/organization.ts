@@ -28,7 +28,7 @@ const apiKeys = z.strictObject({
       'What every new key of the organization begins with, before the underscore: 2 to 10 lower-case letters and digits, a letter first. Keys that exist keep theirs. Example: acme. Default: ck.',
     )
     .optional(),
-  maxLifetime: duration('apiKeys.maxLifetime', '1m', '3650d')
+  maxLifetime: duration('apiKeys.maxLifetime', ['1m', '3650d'], '365d')
     .describe(
       'The longest time from the creation of an API key to its expiresAt. With it, a key without expiresAt is Stalled with reason LifetimeTooLong. A duration. Example: 365d. Default: no limit.',
     )
@@ -76,19 +76,19 @@ const lockout = z.strictObject({
       'After how many failed attempts in a row the account is locked, 3 to 100. Default: 10.',
     )
     .optional(),
-  duration: duration('lockout.duration', '1m', '365d')
+  duration: duration('lockout.duration', ['1m', '365d'], '15m')
     .describe('For how long it is locked. A duration. Example: 15m. Default: 15m.')
     .optional(),
 })
 
 const sessions = withRules(
   z.strictObject({
-    idle: duration('sessions.idle', '1m', '365d')
+    idle: duration('sessions.idle', ['1m', '365d'], '30m')
       .describe(
         'After how long without a request a session ends. A duration. Example: 30m. Default: 1h.',
       )
       .optional(),
-    lifetime: duration('sessions.lifetime', '1m', '365d')
+    lifetime: duration('sessions.lifetime', ['1m', '365d'], '12h')
       .describe(
         'After how long a session ends, used or not. A duration. Example: 12h. Default: 24h.',
       )

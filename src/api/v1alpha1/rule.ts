@@ -10,8 +10,6 @@ export interface Rule<T> {
   readonly cel: string
   /** Names the field and the remedy. */
   readonly message: string
-  /** CEL that computes a better message from the value; `message` is used where it fails. */
-  readonly messageCel?: string
   /** The property of this object that the rule is about; the error is reported there. */
   readonly field?: string
   readonly holds: (value: T) => boolean
@@ -24,7 +22,6 @@ export type Transition = Pick<Rule<never>, 'cel' | 'message' | 'field'>
 export interface CelRule {
   readonly rule: string
   readonly message: string
-  readonly messageExpression?: string
   readonly fieldPath?: string
 }
 
@@ -68,11 +65,10 @@ export function celString(text: string): string {
   return JSON.stringify(text)
 }
 
-export function celRule(rule: Omit<Rule<never>, 'holds'>): CelRule {
+function celRule(rule: Omit<Rule<never>, 'holds'>): CelRule {
   return {
     rule: rule.cel,
     message: rule.message,
-    ...(rule.messageCel !== undefined && { messageExpression: rule.messageCel }),
     ...(rule.field !== undefined && { fieldPath: `.${rule.field}` }),
   }
 }

@@ -11,7 +11,7 @@ export function timestamp(field: string) {
   return withRules(text(25), {
     // The shape alone would admit 30 February; timestamp() fails on it, and a failing rule refuses.
     cel: `self.matches(${celString(shape.source)}) && timestamp(self).getFullYear() > 0`,
-    message: `${field} must be a date and time with a time zone, for example "2027-06-30T00:00:00Z"`,
+    message: `${field} must be a date and time to the second with a time zone, for example "2027-06-30T00:00:00Z"`,
     holds: (value) => shape.test(value) && calendar.safeParse(value).success,
   })
 }
