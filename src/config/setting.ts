@@ -1,0 +1,135 @@
+import { isIP } from 'node:net'
+import { z } from 'zod'
+
+/** The sorts of settings. Each message continues the variable's name: "CARDEA_LISTEN must be …". */
+
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const bytes = { '': 1, KiB: 1024, MiB: 1_048_576 } as const
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+
+/** A setting with a value of its own when it is not set, written as the environment would hold it. */
+export function otherwise<T>(
+  text: string,
+  schema: z.ZodType<T, string>,
+): z.ZodType<T, string | undefined> {
+  return z.string().default(text).pipe(schema)
+}
+
+/** Milliseconds, from `500ms`, `2s`, `5m`, `1h` or `90d`. */
+export function duration(limits: { min: string; max: string }): z.ZodType<number, string> {
+  const [min, max] = [readDuration(limits.min) ?? 0, readDuration(limits.max) ?? 0]
+  const message = `must be a duration from ${limits.min} to ${limits.max}, for example 500ms, 2s or 5m`
+  return reading(message, (text) => {
+    const value = readDuration(text)
+    return value !== undefined && value >= min && value <= max ? value : undefined
+  })
+}
+
+/** A number of bytes, from `65536`, `64KiB` or `1MiB`. */
+export function byteSize(limits: { min: number; max: number }): z.ZodType<number, string> {
+  const message = `must be a size from ${limits.min} to ${limits.max} bytes, for example 65536, 64KiB or 1MiB`
+  return reading(message, (text) => {
+    const [, amount, unit] = /^([0-9]{1,12})(KiB|MiB|)$/.exec(text) ?? []
+    const value = Number(amount) * bytes[unit as keyof typeof bytes]
+    return value >= limits.min && value <= limits.max ? value : undefined
+  })
+}
+
+export function integer(limits: { min: number; max: number }): z.ZodType<number, string> {
+  return reading(`must be a whole number from ${limits.min} to ${limits.max}`, (text) => {
+    const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN
+    return value >= limits.min && value <= limits.max ? value : undefined
+  })
+}
+
+export function flag(): z.ZodType<boolean, string> {
+  return reading('must be true or false', (text) =>
+    text === 'true' ? true : text === 'false' ? false : undefined,
+  )
+}
+
+/** Text of printable ASCII without spaces. */
+export function word(maxLength: number): z.ZodType<string, string> {
+  return reading(`must be 1 to ${maxLength} printable ASCII characters without spaces`, (text) =>
+    text.length <= maxLength && /^[!-~]+$/.test(text) ? text : undefined,
+  )
+}
+
+export function oneOf<const Choice extends string>(
+  choices: readonly Choice[],
+): z.ZodType<Choice, string> {
+  return reading(`must be one of ${choices.join(', ')}`, (text) =>
+    choices.find((choice) => choice === text),
+  )
+}
+
+/** A list with commas between; spaces around an entry do not count. */
+export function listOf<T>(
+  entry: z.ZodType<T, string>,
+  message: string,
+): z.ZodType<readonly T[], string> {
+  return reading(message, (text) => {
+    const entries = text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
+    const values = entries.map((part) => entry.safeParse(part))
+    return values.every((value) => value.success) ? values.map((value) => value.data) : undefined
+  })
+}
+
+/** A PostgreSQL URL. It holds a password, so its message never repeats it. */
+export function databaseUrl(): z.ZodType<string, string> {
+  return reading('must be a URL such as postgres://user:password@host:5432/database', (text) => {
+    const url = URL.parse(text)
+    return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1
+      ? text
+      : undefined
+  })
+}
+
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** Where a server listens: `host:port`, and an IPv6 address in brackets. Port 0 takes a free one. */
+export function listenAddress(): z.ZodType<ListenAddress, string> {
+  return reading('must be host:port, for example 0.0.0.0:8080 or [::]:8080', (text) => {
+    const [, bracketed, plain, digits] =
+      /^(?:\[([^\]]+)\]|([^:[\]]+)):([0-9]{1,5})$/.exec(text) ?? []
+    const host = bracketed ?? plain
+    const port = Number(digits)
+    if (host === undefined || port > 65_535) return undefined
+    return bracketed === undefined || isIP(bracketed) === 6 ? { host, port } : undefined
+  })
+}
+
+/** A network, `10.0.0.0/8` or `2001:db8::/32`; an address alone is the network of that one. */
+export function network(): z.ZodType<string, string> {
+  return reading('must be a network in CIDR notation', (text) => {
+    const [address = '', prefix, ...rest] = text.split('/')
+    const family = isIP(address)
+    if (family === 0 || rest.length > 0 || address.includes('%')) return undefined
+    const bits = family === 4 ? 32 : 128
+    if (prefix === undefined) return `${address}/${bits}`
+    return /^(0|[1-9][0-9]{0,2})$/.test(prefix) && Number(prefix) <= bits ? text : undefined
+  })
+}
+
+export const logLevel = (): z.ZodType<(typeof logLevels)[number], string> => oneOf(logLevels)
+
+function readDuration(text: string): number | undefined {
+  const [, amount, unit] = /^([0-9]{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
+  return amount === undefined ? undefined : Number(amount) * units[unit as keyof typeof units]
+}
+
+/** A schema from a function that reads the text or answers undefined. */
+function reading<T>(message: string, read: (text: string) => T | undefined): z.ZodType<T, string> {
+  return z.string({ error: message }).transform((text, context) => {
+    const value = read(text)
+    if (value !== undefined) return value
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+}

@@ -1,0 +1,42 @@
+import { Pool } from 'pg'
+
+/** Where the pool's troubles go: pino's shape, so that a logger fits as it is. */
+export interface PoolLog {
+  warn(detail: object, message: string): void
+}
+
+export interface PoolOptions {
+  readonly connectionString: string
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string
+  readonly log: PoolLog
+  /** Connections at most; 10 when left out. */
+  readonly max?: number
+  /** Milliseconds that one query may take before its connection is given up; 10 s when left out. */
+  readonly queryTimeout?: number
+}
+
+/**
+ * Opens a pool that never waits for ever: to connect, for a free connection, or for an answer.
+ * It sets nothing on a session, because PgBouncer in transaction mode would hand the setting to somebody else.
+ */
+export function openPool(options: PoolOptions): Pool {
+  const pool = new Pool({
+    connectionString: options.connectionString,
+    application_name: options.applicationName,
+    max: options.max ?? 10,
+    connectionTimeoutMillis: 3000,
+    idleTimeoutMillis: 30_000,
+    // A connection that outlives a failover behind a virtual address would stay with the old server.
+    maxLifetimeSeconds: 1800,
+    query_timeout: options.queryTimeout ?? 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    allowExitOnIdle: true,
+  })
+  // Without a listener, an idle connection that the server closes would end the process.
+  pool.on('error', (error) => {
+    options.log.warn({ error: error.message }, 'an idle database connection was lost')
+  })
+  return pool
+}
