@@ -68,6 +68,7 @@ const secretRef = z.strictObject({
 
 const digest = z.strictObject({
   sha256: matching(
+    'digest',
     64,
     /^[0-9a-f]{64}$/,
     'digest.sha256 must have 64 lower-case hexadecimal digits: the output of printf %s "$KEY" | sha256sum',
@@ -86,7 +87,9 @@ export const apiKeySpec = withTransitions(
         )
         .optional(),
       description: text(500)
-        .describe('What the key is for, at most 500 characters. Example: Uploads scans from CI.')
+        .describe(
+          'What the key is for, at most 500 characters. Example: Uploads scans from CI. Default: none.',
+        )
         .optional(),
       scopes: setOf(scopeToken('scopes'), { max: 100 }).describe(
         'What the key may be used for, as scopes (RFC 6749), at most 100. An empty list allows nothing that asks for a scope. Example: [scans:read, scans:write].',
@@ -118,12 +121,12 @@ export const apiKeySpec = withTransitions(
         .optional(),
       secretRef: secretRef
         .describe(
-          'Where the operator puts the secret that it mints. Exactly one of secretRef and digest is set.',
+          'Where the operator puts the secret that it mints. Exactly one of secretRef and digest is set. Example: {name: ci-key}. Default: none.',
         )
         .optional(),
       digest: digest
         .describe(
-          'The digest of a key that was minted elsewhere; Cardea never sees the key. Exactly one of secretRef and digest is set.',
+          'The digest of a key that was minted elsewhere; Cardea never sees the key. Exactly one of secretRef and digest is set. Default: none.',
         )
         .optional(),
       ...lifecycle,
@@ -196,6 +199,20 @@ export const apiKeyKind = defineKind({
     'An APIKey is a credential for a machine: what it may be used for, from where, how often and until when. The operator mints it and delivers it in a Secret, or takes the digest of one minted elsewhere.',
   spec: apiKeySpec,
   status: apiKeyStatus,
+  reasons: [
+    'OrganizationNotFound',
+    'OrganizationNotReady',
+    'ProjectNotFound',
+    'ProjectNotReady',
+    'ScopeNotFound',
+    'SecretConflict',
+    'PlainSecretNotAllowed',
+    'QuotaExceeded',
+    'LifetimeTooLong',
+    'DuplicateDigest',
+    'Expired',
+    'KeyManagementUnavailable',
+  ],
   columns: [
     {
       name: 'Organization',

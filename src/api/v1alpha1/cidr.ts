@@ -5,7 +5,7 @@ import { text } from './text.ts'
 /** A network of addresses, IPv4 or IPv6, without host bits. */
 export function cidr(field: string) {
   return withRules(
-    text(49),
+    text(49).meta({ title: 'network' }),
     {
       cel: 'isCIDR(self)',
       message: `${field} must hold networks in CIDR notation, for example 10.0.0.0/8, 203.0.113.7/32 or 2001:db8::/32`,

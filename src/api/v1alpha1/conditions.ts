@@ -131,12 +131,6 @@ export const reasons = {
     means:
       "A Secret of the name in secretRef exists and is not this resource's. Delete it, or choose another name.",
   },
-  SecretNotFound: {
-    outcome: 'wait',
-    actor: 'author',
-    means:
-      'A Secret that the spec refers to is not there. Create it; nothing is made up in its place.',
-  },
   PlainSecretNotAllowed: {
     outcome: 'stalled',
     actor: 'administrator',

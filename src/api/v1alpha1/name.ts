@@ -14,6 +14,7 @@ export const emailMaxLength = 254
 /** A name of 63 characters at most, without dots. */
 export function dnsLabel(field: string, example: string) {
   return matching(
+    'name',
     63,
     labelPattern,
     `${field} must be a lower-case name of letters, digits and inner hyphens, at most 63 characters, for example ${example}`,
@@ -23,6 +24,7 @@ export function dnsLabel(field: string, example: string) {
 /** The name of an object of Kubernetes. */
 export function objectName(field: string, example: string) {
   return matching(
+    'name',
     253,
     subdomainPattern,
     `${field} must be the name of an object in this namespace: lower-case letters, digits, hyphens and dots, for example ${example}`,
@@ -32,6 +34,7 @@ export function objectName(field: string, example: string) {
 /** A domain of the Internet, with at least one dot. */
 export function domainName(field: string) {
   return matching(
+    'domain name',
     253,
     domainPattern,
     `${field} must hold domain names in lower case with at least one dot and none at the end, for example acme.example`,
@@ -41,6 +44,7 @@ export function domainName(field: string) {
 /** An email address in lower case. */
 export function email(field: string) {
   return matching(
+    'email address',
     emailMaxLength,
     emailPattern,
     `${field} must hold email addresses in lower case, for example owner@acme.example`,

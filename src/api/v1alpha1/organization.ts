@@ -20,6 +20,7 @@ const later = 'It is stored now and takes effect with the version of Cardea that
 
 const apiKeys = z.strictObject({
   prefix: matching(
+    'prefix',
     10,
     /^[a-z][a-z0-9]{1,9}$/,
     'apiKeys.prefix must have 2 to 10 lower-case letters and digits, a letter first, for example ck',
@@ -40,7 +41,9 @@ const scope = z.strictObject({
     'The scope as keys and requests name it. Example: scans:read.',
   ),
   description: text(500)
-    .describe('What the scope allows, for people. Example: Read the results of scans.')
+    .describe(
+      'What the scope allows, for people. Example: Read the results of scans. Default: none.',
+    )
     .optional(),
 })
 
@@ -95,7 +98,7 @@ const sessions = withRules(
       .optional(),
     revokedBefore: timestamp('sessions.revokedBefore')
       .describe(
-        'Every session that began before this moment is revoked. Set it to now to sign everybody out. Example: "2027-06-30T00:00:00Z".',
+        'Every session that began before this moment is revoked. Set it to now to sign everybody out. Example: "2027-06-30T00:00:00Z". Default: none is revoked.',
       )
       .optional(),
   }),
@@ -113,7 +116,7 @@ const sessions = withRules(
 
 export const organizationSpec = z.strictObject({
   displayName: line('displayName', 120).describe(
-    'The name of the organization for people, 1 to 120 characters. Example: Acme Inc.',
+    'The name of the organization for people, 1 to 120 characters. Example: Acme.',
   ),
   domains: setOf(domainName('domains'), { max: 50 })
     .describe(
@@ -143,10 +146,10 @@ export const organizationSpec = z.strictObject({
       apiKeys: quota('API keys'),
       users: quota('users'),
     })
-    .describe('How many records of a sort the organization may have. Default: no limits.')
+    .describe('How many records of a sort the organization may have.')
     .optional(),
   dataHandling: dataHandling()
-    .describe('What is stored about requests. Default: nothing.')
+    .describe('What is stored about requests: nothing, unless it is asked for.')
     .optional(),
   providerCredentials: providerCredentials()
     .describe(
@@ -211,6 +214,7 @@ export const organizationKind = defineKind({
       holds: (name) => labelPattern.test(name),
     },
   ],
+  reasons: ['AdoptionNotAllowed', 'HasChildren'],
   columns: [
     {
       name: 'Display Name',

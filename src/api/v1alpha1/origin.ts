@@ -10,7 +10,7 @@ const defaultPort = /^(http:.*:80|https:.*:443)$/
 /** A browser's origin (RFC 6454), spelled as browsers spell it: they are compared as strings. */
 export function origin(field: string) {
   return withRules(
-    text(270),
+    text(270).meta({ title: 'origin' }),
     {
       cel: `self.matches(${celString(shape.source)})`,
       message: `${field} must hold origins, scheme://host or scheme://host:port in lower case with http or https and no path and no slash at the end, for example https://ci.acme.example`,

@@ -13,7 +13,9 @@ const overrides = z.strictObject({
     .describe('What is stored about requests. A field that is left out is as in the Organization.')
     .optional(),
   providerCredentials: providerCredentials()
-    .describe('How credentials of third-party providers are used. Default: as in the Organization.')
+    .describe(
+      'How credentials of third-party providers are used. A field that is left out is as in the Organization.',
+    )
     .optional(),
   quotas: z
     .strictObject({ apiKeys: quota('API keys of the project') })
@@ -28,9 +30,7 @@ export const projectSpec = z.strictObject({
   ),
   description: text(500).describe('What the project is for. Default: none.').optional(),
   overrides: overrides
-    .describe(
-      'Settings of the Organization that this project replaces for itself. Default: none replaced.',
-    )
+    .describe('Settings of the Organization that this project replaces for itself.')
     .optional(),
   ...lifecycle,
   ...deletionPolicy('the record stays, disabled, and its API keys are refused'),
@@ -57,6 +57,7 @@ export const projectKind = defineKind({
       holds: (name) => labelPattern.test(name),
     },
   ],
+  reasons: ['OrganizationNotFound', 'OrganizationNotReady', 'QuotaExceeded', 'HasChildren'],
   columns: [
     {
       name: 'Organization',

@@ -75,6 +75,14 @@ export const rbacBindingKind = defineKind({
     'An RBACBinding gives a role to users, groups of the identity provider and API keys, on an Organization or on one Project of it.',
   spec: rbacBindingSpec,
   status: rbacBindingStatus,
+  reasons: [
+    'OrganizationNotFound',
+    'OrganizationNotReady',
+    'ProjectNotFound',
+    'ProjectNotReady',
+    'RoleNotFound',
+    'SubjectNotFound',
+  ],
   columns: [
     {
       name: 'Organization',

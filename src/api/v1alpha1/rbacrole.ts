@@ -12,6 +12,7 @@ import { matching, text } from './text.ts'
 export const builtInRoleNames = ['owner', 'admin', 'developer', 'viewer', 'auditor'] as const
 
 const permission = matching(
+  'permission',
   128,
   /^[a-z][a-z0-9-]*(\/[a-z][a-z0-9-]*)*:([*]|[a-z][a-z-]*)$/,
   'permissions must hold resource:verb in lower case, where the verb may be *, for example scans:read or scans/results:*',
@@ -53,6 +54,7 @@ export const rbacRoleKind = defineKind({
       holds: (name) => !builtInRoleNames.some((builtIn) => builtIn === name),
     },
   ],
+  reasons: ['OrganizationNotFound', 'OrganizationNotReady', 'HasChildren'],
   columns: [
     {
       name: 'Organization',

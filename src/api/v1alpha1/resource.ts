@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { KubeObject, ResourceKind } from '../../k8s/object.ts'
+import type { Reason } from './conditions.ts'
 import { type apiVersion, group, version } from './group.ts'
 import type { Transition } from './rule.ts'
 
@@ -32,7 +33,7 @@ export interface KindDefinition<Kind extends string = string> extends ResourceKi
   readonly kind: Kind
   readonly plural: string
   readonly singular: string
-  readonly shortNames: readonly string[]
+  readonly shortNames: readonly [string]
   readonly namespaced: true
   /** What `kubectl explain` opens with. */
   readonly description: string
@@ -40,6 +41,8 @@ export interface KindDefinition<Kind extends string = string> extends ResourceKi
   readonly status: z.ZodType
   readonly nameRules: readonly NameRule[]
   readonly columns: readonly PrinterColumn[]
+  /** The reasons that its conditions may have. */
+  readonly reasons: readonly Reason[]
 }
 
 /** Completes the definition of a kind with what all kinds share. */
@@ -59,8 +62,20 @@ export function defineKind<const Kind extends string>(
     nameRules: [],
     ...definition,
     columns: [...definition.columns, ...commonColumns],
+    reasons: [...commonReasons, ...definition.reasons],
   }
 }
+
+const commonReasons: readonly Reason[] = [
+  'Reconciled',
+  'Progressing',
+  'ProgressingWithRetry',
+  'ReconcileError',
+  'DatabaseUnavailable',
+  'InvalidSpec',
+  'Conflict',
+  'Deleting',
+]
 
 const commonColumns: readonly PrinterColumn[] = [
   {

@@ -55,8 +55,8 @@ export function withKeyword<S extends z.ZodType>(
 }
 
 /** The rules of a schema, as the API server gets them. */
-export function celRules(schema: z.ZodType): readonly CelRule[] {
-  const rules = schema.meta()?.['x-kubernetes-validations']
+export function celRules(schema: z.core.$ZodType): readonly CelRule[] {
+  const rules = z.globalRegistry.get(schema)?.['x-kubernetes-validations']
   return Array.isArray(rules) ? rules : []
 }
 

@@ -21,11 +21,11 @@ export function text(max: number, min = 1) {
 }
 
 /**
- * A string that matches a pattern. It becomes CEL and not OpenAPI's `pattern`, whose error shows the author a regular
+ * A string that matches a pattern. The title is what the reference page calls its type. The pattern becomes CEL and not OpenAPI's `pattern`, whose error shows the author a regular
  * expression and no remedy. Keep to the syntax that RE2 and JavaScript share, Unicode classes included.
  */
-export function matching(max: number, pattern: RegExp, message: string) {
-  return withRules(text(max), {
+export function matching(title: string, max: number, pattern: RegExp, message: string) {
+  return withRules(text(max).meta({ title }), {
     cel: `self.matches(${celString(pattern.source)})`,
     message,
     holds: (value) => pattern.test(value),
@@ -35,6 +35,7 @@ export function matching(max: number, pattern: RegExp, message: string) {
 /** Text for people, of one line: a name that is shown in lists, pages and logs. */
 export function line(field: string, max: number) {
   return matching(
+    'line of text',
     max,
     /^\P{Cc}*[^\p{Cc}\p{Zs}]\P{Cc}*$/u,
     `${field} must be one line with something to read on it: leave out line breaks and control characters`,

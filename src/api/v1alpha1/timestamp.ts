@@ -8,7 +8,7 @@ const calendar = z.iso.datetime({ offset: true })
 
 /** A moment that an author writes, to the second, RFC 3339. */
 export function timestamp(field: string) {
-  return withRules(text(25), {
+  return withRules(text(25).meta({ title: 'time' }), {
     // The shape alone would admit 30 February; timestamp() fails on it, and a failing rule refuses.
     cel: `self.matches(${celString(shape.source)}) && timestamp(self).getFullYear() > 0`,
     message: `${field} must be a date and time to the second with a time zone, for example "2027-06-30T00:00:00Z"`,
@@ -18,5 +18,5 @@ export function timestamp(field: string) {
 
 /** A moment that the operator writes into a status. */
 export function observedTime() {
-  return text(64, 0).meta({ format: 'date-time' })
+  return text(64, 0).meta({ title: 'time', format: 'date-time' })
 }
