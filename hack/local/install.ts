@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import type { ToolPaths } from './tools.ts'
+
+const run = promisify(execFile)
+const ROOT = path.join(import.meta.dirname, '..', '..')
+
+/** Where the operator keeps its lease, and where its service account lives. */
+export const SYSTEM_NAMESPACE = 'cardea-system'
+
+/** The templates of the chart that make its service accounts and say what they may do. */
+const TEMPLATES = ['serviceaccounts.yaml', 'operator-rbac.yaml', 'tenant-clusterroles.yaml']
+
+/**
+ * Gives a cluster what Cardea needs before it runs: the CRDs, the system namespace, and the chart's own service
+ * accounts and RBAC. Repeating it changes nothing.
+ *
+ * @throws with what kubectl or helm said.
+ */
+export async function installCardea(
+  tools: Pick<ToolPaths, 'kubectl' | 'helm'>,
+  kubeconfig: string,
+): Promise<void> {
+  const crds = crdFiles()
+  if (crds.length > 0) await apply(tools, kubeconfig, crds)
+  const [, rendered] = await Promise.all([
+    crds.length > 0 && kubectl(tools, kubeconfig, ['wait', '--for=condition=Established', ...crds]),
+    run(tools.helm, [
+      'template',
+      'cardea',
+      path.join(ROOT, 'charts', 'cardea'),
+      `--namespace=${SYSTEM_NAMESPACE}`,
+      ...TEMPLATES.map((template) => `--show-only=templates/${template}`),
+    ]),
+  ])
+  const namespace = `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${SYSTEM_NAMESPACE} }\n`
+  await apply(tools, kubeconfig, ['--filename=-'], `${namespace}---\n${rendered.stdout}`)
+}
+
+function crdFiles(): readonly string[] {
+  const folder = path.join(ROOT, 'crds')
+  return readdirSync(folder)
+    .filter((file) => file.startsWith('cardea.dev_'))
+    .map((file) => `--filename=${path.join(folder, file)}`)
+}
+
+/** Applies manifests on the server's side, under a field manager of our own. */
+export async function apply(
+  tools: Pick<ToolPaths, 'kubectl'>,
+  kubeconfig: string,
+  sources: readonly string[],
+  input?: string,
+): Promise<void> {
+  const options = ['--server-side', '--force-conflicts', '--field-manager=cardea-local']
+  await kubectl(tools, kubeconfig, ['apply', ...options, ...sources], input)
+}
+
+/**
+ * Runs kubectl and answers its stdout.
+ *
+ * @throws with what it said on stderr when it fails.
+ */
+export async function kubectl(
+  tools: Pick<ToolPaths, 'kubectl'>,
+  kubeconfig: string,
+  args: readonly string[],
+  input?: string,
+): Promise<string> {
+  const running = run(tools.kubectl, [`--kubeconfig=${kubeconfig}`, ...args], {
+    maxBuffer: 1 << 26,
+  })
+  running.child.stdin?.end(input)
+  return (await running).stdout
+}
