@@ -40,7 +40,7 @@ create policy tenant on cardea.audit_events
 grant select, insert on cardea.audit_events to cardea_operator;
 
 -- The change feed. xid is what makes it safe: identity values are handed out before commit, so a reader that
--- remembers only the highest id loses a slower transaction. Readers keep the snapshot's xmin instead.
+-- remembers only the highest id loses a slower transaction. Readers keep their snapshot instead.
 create table cardea.changes (
   id bigint generated always as identity primary key,
   xid xid8 not null default pg_current_xact_id(),
@@ -94,22 +94,23 @@ begin
 end $$;
 alter function cardea.record_change() owner to cardea_index;
 
--- The feed from a position on. Give the `low` of the last answer ('0' at first gets only the position). Rows may
--- come again, in any order: apply them idempotently. `low` is in each row, and a row with a null id carries it alone.
-create function cardea.read_changes(since xid8)
-  returns table (low xid8, epoch uuid, reload boolean, id bigint, organization_id uuid, concept text, record_id uuid,
+-- The feed from a position on: give the `snapshot` of the last answer (null at first gets only the position). What was
+-- committed since that snapshot comes, each change once, however slow its transaction was. `snapshot` is in each row,
+-- and a row with a null id carries it alone.
+create function cardea.read_changes(since pg_snapshot)
+  returns table (snapshot pg_snapshot, epoch uuid, reload boolean, id bigint, organization_id uuid, concept text, record_id uuid,
     owner_installation text, owner_namespace text, owner_name text, actor text)
   language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
-  select pg_snapshot_xmin(pg_current_snapshot()), f.epoch, since < f.pruned_before,
+  select pg_current_snapshot(), f.epoch, coalesce(pg_snapshot_xmin(since) < f.pruned_before, true),
     c.id, c.organization_id, c.concept, c.record_id, c.owner_installation, c.owner_namespace, c.owner_name, c.actor
   from cardea.feed f
-  left join cardea.changes c on since > '0'::xid8 and c.xid >= since
+  left join cardea.changes c on c.xid >= pg_snapshot_xmin(since) and not pg_visible_in_snapshot(c.xid, since)
   order by c.id;
 end;
-alter function cardea.read_changes(xid8) owner to cardea_index;
-revoke all on function cardea.read_changes(xid8) from public;
-grant execute on function cardea.read_changes(xid8) to cardea_operator, cardea_auth;
+alter function cardea.read_changes(pg_snapshot) owner to cardea_index;
+revoke all on function cardea.read_changes(pg_snapshot) from public;
+grant execute on function cardea.read_changes(pg_snapshot) to cardea_operator, cardea_auth;
 
 -- Drops what is older than `keep` and settled, and remembers how far. Answers how many rows went.
 create function cardea.prune_changes(keep interval) returns bigint

@@ -35,7 +35,7 @@ begin atomic
   from cardea.organizations o where o.name = organization_by_name.name;
 end;
 
--- The functions below take the ids to load, or null for all.
+-- The functions below take the ids to load, or null for all; and the organizations to keep to, or null for any.
 create function cardea.index_organizations(ids uuid[])
   returns table (id uuid, name text)
   language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -44,28 +44,31 @@ begin atomic
   where o.deleted_at is null and (ids is null or o.id = any (ids));
 end;
 
-create function cardea.index_projects(ids uuid[])
+create function cardea.index_projects(ids uuid[], organizations uuid[])
   returns table (organization_id uuid, id uuid, name text)
   language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select p.organization_id, p.id, p.name from cardea.projects p
-  where p.deleted_at is null and (ids is null or p.id = any (ids));
+  where p.deleted_at is null and (ids is null or p.id = any (ids))
+    and (organizations is null or p.organization_id = any (organizations));
 end;
 
-create function cardea.index_roles(ids uuid[])
+create function cardea.index_roles(ids uuid[], organizations uuid[])
   returns table (organization_id uuid, id uuid, name text, permissions text[])
   language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select r.organization_id, r.id, r.name, r.permissions from cardea.roles r
-  where ids is null or r.id = any (ids);
+  where (ids is null or r.id = any (ids))
+    and (organizations is null or r.organization_id = any (organizations));
 end;
 
-create function cardea.index_role_bindings(ids uuid[])
+create function cardea.index_role_bindings(ids uuid[], organizations uuid[])
   returns table (organization_id uuid, id uuid, project_id uuid, role text, subjects jsonb)
   language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select b.organization_id, b.id, b.project_id, b.role, b.subjects from cardea.role_bindings b
-  where ids is null or b.id = any (ids);
+  where (ids is null or b.id = any (ids))
+    and (organizations is null or b.organization_id = any (organizations));
 end;
 
 -- A row for each live secret of a live key; several rows of one key during an overlap. Expired ones are left out.
@@ -116,13 +119,13 @@ declare
   signature text;
 begin
   foreach signature in array array['find_organization(text, text, text)', 'organization_by_name(text)', 'index_organizations(uuid[])',
-    'index_projects(uuid[])', 'index_roles(uuid[])', 'index_role_bindings(uuid[])', 'index_api_keys(uuid[])',
+    'index_projects(uuid[], uuid[])', 'index_roles(uuid[], uuid[])', 'index_role_bindings(uuid[], uuid[])', 'index_api_keys(uuid[])',
     'index_api_keys_page(uuid, integer)', 'find_api_keys_by_digest(bytea[])'] loop
     execute format('alter function cardea.%s owner to cardea_index', signature);
     execute format('revoke all on function cardea.%s from public', signature);
   end loop;
 end $$;
 grant execute on function cardea.find_organization(text, text, text), cardea.organization_by_name(text) to cardea_operator;
-grant execute on function cardea.index_organizations(uuid[]), cardea.index_projects(uuid[]), cardea.index_roles(uuid[]),
-  cardea.index_role_bindings(uuid[]), cardea.index_api_keys(uuid[]), cardea.index_api_keys_page(uuid, integer),
+grant execute on function cardea.index_organizations(uuid[]), cardea.index_projects(uuid[], uuid[]), cardea.index_roles(uuid[], uuid[]),
+  cardea.index_role_bindings(uuid[], uuid[]), cardea.index_api_keys(uuid[]), cardea.index_api_keys_page(uuid, integer),
   cardea.find_api_keys_by_digest(bytea[]) to cardea_auth;
