@@ -1,4 +1,4 @@
-import { and, eq, isNull } from 'drizzle-orm'
+import { and, eq, isNull, sql } from 'drizzle-orm'
 import type pg from 'pg'
 import type { Owned, Owner } from '../domain/ownership.ts'
 import { apiKeys } from './tables/apikey.ts'
@@ -79,6 +79,11 @@ export async function purgeOrganization(tx: Transaction, id: string): Promise<vo
   await tx.delete(roles)
   await tx.delete(projects)
   await tx.delete(organizations).where(eq(organizations.id, id))
+}
+
+/** Makes the transactions that ask this of one organization come one after the other, until each one's commit. */
+export async function serializeOrganization(tx: Transaction, id: string): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${id}, 0))`)
 }
 
 /** How many live projects and API keys the organization has; keys of one project when it is given. */

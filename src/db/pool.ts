@@ -1,7 +1,8 @@
 import { Pool } from 'pg'
 
-/** Where the pool's troubles go: pino's shape, so that a logger fits as it is. */
-export interface PoolLog {
+/** Where the database's troubles go: pino's shape, so that a logger fits as it is. */
+export interface DatabaseLog {
+  info(detail: object, message: string): void
   warn(detail: object, message: string): void
 }
 
@@ -9,7 +10,7 @@ export interface PoolOptions {
   readonly connectionString: string
   /** Shown in pg_stat_activity. */
   readonly applicationName: string
-  readonly log: PoolLog
+  readonly log: DatabaseLog
   /** Connections at most; 10 when left out. */
   readonly max?: number
   /** Milliseconds that one query may take before its connection is given up; 10 s when left out. */

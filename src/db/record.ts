@@ -1,6 +1,6 @@
 import { and, eq, or } from 'drizzle-orm'
 import type { AnyPgColumn, PgTable } from 'drizzle-orm/pg-core'
-import type { Owned, Owner } from '../domain/ownership.ts'
+import { claimOf, type Owned, type Owner } from '../domain/ownership.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What every record of an organization has; the columns of its own are the concept's. */
@@ -45,11 +45,7 @@ export function recordStore<Row extends DeclaredRecord>(table: RecordTable): Rec
         .select()
         .from(table as PgTable)
         .where(or(owned, eq(table.name, owner.name)))) as Row[]
-      return (
-        rows.find(
-          (row) => row.ownerName === owner.name && row.ownerNamespace === owner.namespace,
-        ) ?? rows[0]
-      )
+      return rows.find((row) => claimOf(row, owner) === 'ours') ?? rows[0]
     },
     async insert(tx, values) {
       return one(await tx.insert(table).values(values).returning())

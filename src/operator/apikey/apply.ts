@@ -1,0 +1,162 @@
+import type { APIKey, APIKeyStatus } from '../../api/v1alpha1/apikey.ts'
+import { rotateRequestedAt } from '../../api/v1alpha1/group.ts'
+import {
+  type ApiKeyRow,
+  type ApiKeySecretRow,
+  insertSecret,
+  loadSecrets,
+  removeSecrets,
+  updateSecret,
+} from '../../db/apikey.ts'
+import { appendAudit } from '../../db/audit.ts'
+import { newId } from '../../db/organization.ts'
+import { inOrganization, type Transaction } from '../../db/transaction.ts'
+import type { RecordAction } from '../../domain/record.ts'
+import { ConflictError } from '../../k8s/errors.ts'
+import {
+  type Outcome,
+  type ReconcileContext,
+  type ReconcileEvent,
+  stalled,
+} from '../../k8s/reconciler.ts'
+import { carryOut, examine, recordEvent } from '../declare.ts'
+import { type OperatorDependencies, operatorActor, ownerOf } from '../dependencies.ts'
+import type { SecretChanges } from './change.ts'
+import { apiKeyConcept } from './concept.ts'
+import type { Seen } from './look.ts'
+import { planChanges } from './plan.ts'
+import { overQuota } from './quota.ts'
+
+/** The record and its secrets as they stand after a pass. */
+export interface Applied {
+  readonly row: ApiKeyRow
+  readonly secrets: readonly ApiKeySecretRow[]
+  readonly action: RecordAction
+  readonly prefix: string | undefined
+  readonly events: ReconcileEvent[]
+}
+
+/** Makes the record and its secrets agree with the spec, in one fenced transaction if anything differs. */
+export async function applyKey(
+  deps: OperatorDependencies,
+  apiKey: APIKey,
+  seen: Seen,
+  suspicious: boolean,
+  context: ReconcileContext,
+): Promise<Applied | Outcome<APIKeyStatus>> {
+  const now = context.now()
+  const expired =
+    apiKey.spec.expiresAt !== undefined && Date.parse(apiKey.spec.expiresAt) <= now.getTime()
+  if (expired && !seen.found.row) {
+    return stalled(
+      'Expired',
+      `spec.expiresAt ${apiKey.spec.expiresAt} has passed, so no key was made: set a later time.`,
+    )
+  }
+  const id = seen.found.row?.id ?? apiKey.status?.id ?? (await newId(deps.pool))
+  const requested = rotationRequest(apiKey, seen.found.row)
+  const changes = await planChanges(deps, apiKey, seen, {
+    id,
+    now,
+    requested: requested !== undefined,
+    expired,
+    suspicious,
+  })
+  if ('outcome' in changes) return changes
+  const handled = requested ?? seen.found.row?.rotationHandled ?? null
+  const values = { ...seen.values, rotationHandled: handled }
+  const prefix = apiKey.status?.prefix
+  if (
+    seen.found.row &&
+    seen.found.action.action === 'none' &&
+    isNothing(changes) &&
+    handled === seen.found.row.rotationHandled
+  ) {
+    return {
+      row: seen.found.row,
+      secrets: seen.secrets,
+      action: seen.found.action,
+      prefix,
+      events: [],
+    }
+  }
+  const written = await write(deps, apiKey, seen, id, values, changes)
+  if ('outcome' in written) return written
+  const minted = changes.insert.some((secret) => secret.source === 'minted')
+  return {
+    ...written,
+    prefix: minted ? seen.organization.apiKeyPrefix : prefix,
+    events: [...changes.events],
+  }
+}
+
+/** The value of a request to rotate that has not been answered. */
+function rotationRequest(apiKey: APIKey, row: ApiKeyRow | undefined): string | undefined {
+  const value = apiKey.metadata.annotations?.[rotateRequestedAt]?.slice(0, 253)
+  return value === undefined || value === row?.rotationHandled || !apiKey.spec.secretRef
+    ? undefined
+    : value
+}
+
+function isNothing(changes: SecretChanges): boolean {
+  return changes.insert.length + changes.update.length + changes.remove.length === 0
+}
+
+type Written = Pick<Applied, 'row' | 'secrets' | 'action'>
+
+async function write(
+  deps: OperatorDependencies,
+  apiKey: APIKey,
+  seen: Seen,
+  id: string,
+  values: Partial<ApiKeyRow>,
+  changes: SecretChanges,
+): Promise<Written | Outcome<APIKeyStatus>> {
+  const organizationId = seen.organization.id
+  const tenant = { organizationId, actor: operatorActor, fence: deps.fence() }
+  return inOrganization(deps.pool, tenant, async (tx) => {
+    const found = await examine(deps, apiKeyConcept, apiKey, values, tx)
+    if ('conflict' in found) throw new ConflictError('another took the key meanwhile')
+    if (found.row?.id !== seen.found.row?.id)
+      throw new ConflictError('the record changed meanwhile')
+    if (found.action.action === 'insert') {
+      const message = await overQuota(tx, seen)
+      if (message !== undefined) return stalled<APIKeyStatus>('QuotaExceeded', message)
+    }
+    await expectUnchanged(tx, id, seen.secrets)
+    const identity = { ...ownerOf(deps, apiKey), organizationId, id }
+    const row = await carryOut(apiKeyConcept, tx, found, values, apiKey, identity)
+    await writeSecrets(tx, row, changes)
+    // What counts as drift is the difference to the spec, not a rotation that was asked for.
+    return { row, secrets: await loadSecrets(tx, row.id), action: seen.found.action }
+  })
+}
+
+/** The plan was made for these secrets: if others are there by now, it is made anew. */
+async function expectUnchanged(
+  tx: Transaction,
+  id: string,
+  seen: readonly ApiKeySecretRow[],
+): Promise<void> {
+  const now = await loadSecrets(tx, id)
+  const same =
+    now.length === seen.length &&
+    now.every((row, at) => row.id === seen[at]?.id && row.digest.equals(seen[at].digest))
+  if (!same) throw new ConflictError('the secrets changed meanwhile')
+}
+
+async function writeSecrets(
+  tx: Transaction,
+  row: ApiKeyRow,
+  changes: SecretChanges,
+): Promise<void> {
+  await removeSecrets(tx, changes.remove)
+  for (const { id, values } of changes.update) await updateSecret(tx, id, values)
+  for (const secret of changes.insert) {
+    await insertSecret(tx, { ...secret, organizationId: row.organizationId, apiKeyId: row.id })
+  }
+  await appendAudit(
+    tx,
+    changes.verbs.map((verb) => recordEvent('api_key', verb, row)),
+  )
+}

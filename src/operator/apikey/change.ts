@@ -1,0 +1,113 @@
+import type { APIKey } from '../../api/v1alpha1/apikey.ts'
+import type { ApiKeySecretRow } from '../../db/apikey.ts'
+import { newId } from '../../db/organization.ts'
+import { apiKeyEntropy, digestApiKey, lastFour, mintApiKey } from '../../domain/apikey.ts'
+import type { ReconcileEvent } from '../../k8s/reconciler.ts'
+import { type Envelope, seal } from '../../kms/envelope.ts'
+import type { OperatorDependencies } from '../dependencies.ts'
+import { apiKeyContext } from './aad.ts'
+import { openKey, sealedFor } from './material.ts'
+
+/** What is to become of the secrets. Nothing of it is written yet. */
+export interface SecretChanges {
+  readonly insert: readonly Omit<ApiKeySecretRow, 'organizationId' | 'apiKeyId' | 'revokedAt'>[]
+  readonly update: readonly { readonly id: string; readonly values: Partial<ApiKeySecretRow> }[]
+  readonly remove: readonly string[]
+  /** Audit verbs for what happens. */
+  readonly verbs: readonly string[]
+  readonly events: readonly ReconcileEvent[]
+}
+
+export const noChanges: SecretChanges = {
+  insert: [],
+  update: [],
+  remove: [],
+  verbs: [],
+  events: [],
+}
+
+/** What the plan of a pass is made for. */
+export interface Moment {
+  readonly id: string
+  readonly now: Date
+  readonly requested: boolean
+  readonly expired: boolean
+  /** Whether somebody changed the record by hand: nothing in it is taken on trust. */
+  readonly suspicious: boolean
+}
+
+/** The key is made, digested and sealed here, and nowhere kept in the clear. */
+export async function mint(
+  deps: OperatorDependencies,
+  apiKey: APIKey,
+  prefix: string,
+  { id, now }: Moment,
+) {
+  const key = mintApiKey(prefix, deps.randomBytes(apiKeyEntropy))
+  const name = apiKey.spec.secretRef?.name ?? ''
+  const envelope = await seal(
+    deps.kms,
+    Buffer.from(key),
+    apiKeyContext(apiKey.metadata.namespace, name, id),
+  )
+  return {
+    id: await newId(deps.pool),
+    digest: digestApiKey(key),
+    source: 'minted' as const,
+    lastFour: lastFour(key),
+    envelope,
+    createdAt: now,
+    expiresAt: null,
+  }
+}
+
+/** An envelope is bound to its Secret's name: when the spec gives another, the current key is sealed anew for it. */
+export async function reseal(
+  deps: OperatorDependencies,
+  apiKey: APIKey,
+  keyId: string,
+  secrets: readonly ApiKeySecretRow[],
+  current: string,
+): Promise<{ id: string; values: { envelope: Envelope } }[]> {
+  const row = secrets.find((secret) => secret.id === current)
+  const name = apiKey.spec.secretRef?.name ?? ''
+  const former = row && sealedFor(row)
+  if (!row || former === undefined || former === name) return []
+  const { namespace } = apiKey.metadata
+  const key = await openKey(deps.kms, row.envelope, apiKeyContext(namespace, former, keyId))
+  if (key === undefined) throw new Error(`the envelope of secret ${row.id} does not open`)
+  const envelope = await seal(deps.kms, Buffer.from(key), apiKeyContext(namespace, name, keyId))
+  return [{ id: current, values: { envelope } }]
+}
+
+/** The one secret of an imported key is the digest that the spec gives; every other ends at once. */
+export async function importChanges(
+  deps: OperatorDependencies,
+  sha256: string,
+  secrets: readonly ApiKeySecretRow[],
+  { now }: Moment,
+): Promise<SecretChanges> {
+  const digest = Buffer.from(sha256, 'hex')
+  const kept = secrets.find(
+    (secret) =>
+      secret.digest.equals(digest) && secret.revokedAt === null && secret.expiresAt === null,
+  )
+  const remove = secrets.filter((secret) => secret !== kept).map((secret) => secret.id)
+  const imported = {
+    id: '',
+    digest,
+    source: 'imported' as const,
+    lastFour: null,
+    envelope: null,
+    createdAt: now,
+    expiresAt: null,
+  }
+  const insert = kept ? [] : [{ ...imported, id: await newId(deps.pool) }]
+  return {
+    insert,
+    update: [],
+    remove,
+    verbs: insert.length > 0 ? ['imported'] : remove.length > 0 ? ['secret_ended'] : [],
+    events: [],
+  }
+}

@@ -1,0 +1,71 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { ApiKeySecretRow } from '../../db/apikey.ts'
+import { digestApiKey } from '../../domain/apikey.ts'
+import { isEnvelope, open } from '../../kms/envelope.ts'
+import { type Context, type KeyManagement, KeyManagementError } from '../../kms/keymanagement.ts'
+
+/** The label that shows the first 160 bits of the digest, by which a changed row is told without the KMS. */
+export function digestLabel(digest: Buffer): string {
+  return digest.toString('hex').slice(0, 40)
+}
+
+/**
+ * Opens an envelope that should hold an API key.
+ * @returns the key, or undefined when the envelope is missing, altered or belongs elsewhere
+ * @throws KeyManagementError when the KMS did not answer
+ */
+export async function openKey(
+  kms: KeyManagement,
+  envelope: unknown,
+  context: Context,
+): Promise<string | undefined> {
+  if (!isEnvelope(envelope)) return undefined
+  try {
+    return (await open(kms, envelope, context)).toString()
+  } catch (error) {
+    if (error instanceof KeyManagementError && error.code === 'refused') return undefined
+    throw error
+  }
+}
+
+/** The Secret's name that a stored envelope was made for. */
+export function sealedFor(row: Pick<ApiKeySecretRow, 'envelope'>): string | undefined {
+  return isEnvelope(row.envelope) ? row.envelope.aad['name'] : undefined
+}
+
+export interface Examination {
+  readonly sound: readonly ApiKeySecretRow[]
+  /** Rows that no key of ours belongs to: somebody wrote them, or changed their digest. */
+  readonly bogus: readonly ApiKeySecretRow[]
+}
+
+/**
+ * Tells the secrets that Cardea minted from what somebody wrote into the table: an envelope opens only for the key that
+ * it was made for, and its content gives the digest. Secrets that the status lists are taken as they are, unless there
+ * is a sign of a hand at work, so that a pass over many keys asks the KMS nothing.
+ */
+export async function examineSecrets(
+  kms: KeyManagement,
+  rows: readonly ApiKeySecretRow[],
+  contextFor: (secretName: string) => Context,
+  trusted: (row: ApiKeySecretRow) => boolean,
+): Promise<Examination> {
+  const sound: ApiKeySecretRow[] = []
+  const bogus: ApiKeySecretRow[] = []
+  for (const row of rows) {
+    const good = trusted(row) || (await isSound(kms, row, contextFor))
+    ;(good ? sound : bogus).push(row)
+  }
+  return { sound, bogus }
+}
+
+async function isSound(
+  kms: KeyManagement,
+  row: ApiKeySecretRow,
+  contextFor: (secretName: string) => Context,
+): Promise<boolean> {
+  const name = sealedFor(row)
+  if (name === undefined || row.source !== 'minted' || row.revokedAt !== null) return false
+  const key = await openKey(kms, row.envelope, contextFor(name))
+  return key !== undefined && timingSafeEqual(digestApiKey(key), row.digest)
+}

@@ -1,0 +1,172 @@
+import { type APIKey, type APIKeyStatus, apiKeyKind } from '../../api/v1alpha1/apikey.ts'
+import { defaultDeletionPolicy } from '../../api/v1alpha1/lifecycle.ts'
+import {
+  type ApiKeySecretRow,
+  apiKeyStore,
+  isDuplicateDigest,
+  loadSecrets,
+  removeSecrets,
+} from '../../db/apikey.ts'
+import {
+  done,
+  type Outcome,
+  type ReconcileContext,
+  type Reconciler,
+  stalled,
+  waiting,
+} from '../../k8s/reconciler.ts'
+import { KeyManagementError } from '../../kms/keymanagement.ts'
+import { isApplied } from '../applied.ts'
+import type { OperatorDependencies } from '../dependencies.ts'
+import { driftEvents, repairEvent } from '../drift.ts'
+import { belongsTo, isWaiting, resolveOrganization } from '../reference.ts'
+import { retire } from '../retire.ts'
+import { type Applied, applyKey } from './apply.ts'
+import { apiKeyConcept } from './concept.ts'
+import { deliver } from './delivery.ts'
+import { look } from './look.ts'
+import { apiKeyStatus, nextLook } from './status.ts'
+
+/** Half a minute: how soon a key that the KMS kept from being made is tried again. */
+const kmsRetry = 30_000
+
+type Result = Outcome<APIKeyStatus>
+
+/** An APIKey is a row of `api_keys`, its secrets' digests, and the Secret that holds the current one. */
+export class APIKeyReconciler implements Reconciler<APIKey> {
+  readonly resource = apiKeyKind
+  readonly #deps: OperatorDependencies
+
+  constructor(deps: OperatorDependencies) {
+    this.#deps = deps
+  }
+
+  references(apiKey: APIKey): readonly string[] {
+    return belongsTo(apiKey)
+  }
+
+  async reconcile(apiKey: APIKey, context: ReconcileContext): Promise<Result> {
+    const id = apiKey.status?.id ?? ''
+    const suspicious = this.#deps.changedByHand.delete(id)
+    let examined = false
+    try {
+      const outcome = await this.#reconcile(apiKey, suspicious, context)
+      examined = outcome.outcome === 'done'
+      return outcome
+    } catch (error) {
+      if (error instanceof KeyManagementError) {
+        const requeueAt = new Date(context.now().getTime() + kmsRetry)
+        return waiting(
+          'KeyManagementUnavailable',
+          `The key management service: ${error.message}.`,
+          { requeueAt },
+        )
+      }
+      if (isDuplicateDigest(error)) {
+        return stalled(
+          'DuplicateDigest',
+          'Another API key has the digest of spec.digest.sha256: delete that one, or mint another key.',
+        )
+      }
+      throw error
+    } finally {
+      if (suspicious && !examined) this.#deps.changedByHand.add(id)
+    }
+  }
+
+  async #reconcile(
+    apiKey: APIKey,
+    suspicious: boolean,
+    context: ReconcileContext,
+  ): Promise<Result> {
+    const deps = this.#deps
+    const organization = await resolveOrganization(deps, apiKey, context)
+    if (isWaiting(organization)) return organization
+    const seen = await look(deps, apiKey, organization.id, context)
+    if ('outcome' in seen) return seen
+    const applied = await applyKey(deps, apiKey, seen, suspicious, context)
+    if ('outcome' in applied) return applied
+    return this.#hand(apiKey, applied, context)
+  }
+
+  /** The record stands: now the Secret, and what people are told. */
+  async #hand(apiKey: APIKey, applied: Applied, context: ReconcileContext): Promise<Result> {
+    const deps = this.#deps
+    const { row, secrets } = applied
+    const status = apiKeyStatus(apiKey, row, secrets, applied.prefix)
+    const events = [...driftEvents(deps, apiKey, applied.action), ...applied.events]
+    const requeueAt = nextLook(apiKey, row, secrets)
+    const now = context.now()
+    if (row.expiresAt && row.expiresAt <= now) {
+      const message = `The key expired at ${row.expiresAt.toISOString()} and is refused: set a later spec.expiresAt, or delete the resource.`
+      return stalled('Expired', message, { status, events })
+    }
+    const current = secrets.find((secret) => secret.expiresAt === null)
+    if (apiKey.spec.secretRef && current) {
+      const delivered = await deliver(deps, apiKey, row.id, current, context.signal)
+      if (delivered.result === 'foreign') {
+        const message = `Secret "${apiKey.spec.secretRef.name}" exists and is not this APIKey's: delete it, or choose another spec.secretRef.name.`
+        return stalled('SecretConflict', message, { status, events })
+      }
+      if (delivered.result !== 'unchanged' && wasDelivered(apiKey, current)) {
+        const what =
+          delivered.result === 'created'
+            ? 'was gone'
+            : `differed in ${(delivered.differences ?? []).join(', ')}`
+        events.push(
+          repairEvent(
+            deps,
+            'APIKey',
+            'secret',
+            `Secret "${apiKey.spec.secretRef.name}" ${what} and was repaired.`,
+          ),
+        )
+      }
+    }
+    await this.#withdrawFormer(apiKey, context.signal)
+    return done(`Key "${apiKey.metadata.name}" is in force.`, {
+      reason: 'Succeeded',
+      status,
+      events,
+      ...(requeueAt && { requeueAt }),
+    })
+  }
+
+  async finalize(apiKey: APIKey, context: ReconcileContext): Promise<Result> {
+    const deps = this.#deps
+    const purge = (apiKey.spec.deletionPolicy ?? defaultDeletionPolicy) === 'Delete'
+    // Revoked first: the Secret is of no use to anybody from then on.
+    await retire(deps, apiKeyConcept, apiKey, {
+      purge: purge ? apiKeyStore.remove : undefined,
+      retained: { deletedAt: context.now() },
+      before: async (tx, row) => {
+        const secrets = await loadSecrets(tx, row.id)
+        await removeSecrets(
+          tx,
+          secrets.map((secret) => secret.id),
+        )
+      },
+    })
+    const names = new Set([apiKey.spec.secretRef?.name, apiKey.status?.secretName])
+    for (const name of names)
+      if (name !== undefined) await deps.secrets.withdraw(apiKey, name, context.signal)
+    return done('The key is revoked.')
+  }
+
+  /** The Secret of a name that the spec no longer gives. */
+  async #withdrawFormer(apiKey: APIKey, signal: AbortSignal): Promise<void> {
+    const former = apiKey.status?.secretName
+    if (former === undefined || former === apiKey.spec.secretRef?.name) return
+    await this.#deps.secrets.withdraw(apiKey, former, signal)
+  }
+}
+
+/** Whether this very secret was in its Secret after the last pass. */
+function wasDelivered(apiKey: APIKey, current: ApiKeySecretRow): boolean {
+  const active = apiKey.status?.keys?.find((key) => key.state === 'Active')
+  return (
+    isApplied(apiKey) &&
+    active?.id === current.id &&
+    apiKey.status?.secretName === apiKey.spec.secretRef?.name
+  )
+}

@@ -1,0 +1,197 @@
+import { defaultDeletionPolicy } from '../api/v1alpha1/lifecycle.ts'
+import {
+  type Organization,
+  type OrganizationStatus,
+  organizationKind,
+} from '../api/v1alpha1/organization.ts'
+import { appendAudit } from '../db/audit.ts'
+import {
+  findOrganization,
+  insertOrganization,
+  loadOrganization,
+  newId,
+  type OrganizationRow,
+  organizationByName,
+  purgeOrganization,
+  updateOrganization,
+} from '../db/organization.ts'
+import { inOrganization, type Transaction } from '../db/transaction.ts'
+import { defaultApiKeyPrefix } from '../domain/apikey.ts'
+import { ownedBy } from '../domain/ownership.ts'
+import { decideRecord, type RecordAction } from '../domain/record.ts'
+import { ConflictError } from '../k8s/errors.ts'
+import { objectKey } from '../k8s/object.ts'
+import {
+  done,
+  type ReconcileContext,
+  type Reconciler,
+  type Stalled,
+  stalled,
+} from '../k8s/reconciler.ts'
+import { isApplied } from './applied.ts'
+import { blockedBy } from './children.ts'
+import { conflictMessage, recordEvent } from './declare.ts'
+import { type OperatorDependencies, operatorActor, ownerOf } from './dependencies.ts'
+import { driftEvents } from './drift.ts'
+
+/** An Organization is a row of `organizations`, which is the tenant itself. */
+export class OrganizationReconciler implements Reconciler<Organization> {
+  readonly resource = organizationKind
+  readonly #deps: OperatorDependencies
+
+  constructor(deps: OperatorDependencies) {
+    this.#deps = deps
+  }
+
+  references(): readonly string[] {
+    return []
+  }
+
+  async reconcile(organization: Organization, _context: ReconcileContext) {
+    const deps = this.#deps
+    const claimed = await this.#claim(organization)
+    if ('outcome' in claimed) return claimed
+    const { id, action } = await this.#apply(organization, claimed.id)
+    return done<OrganizationStatus>(`Organization "${organization.metadata.name}" is in force.`, {
+      reason: 'Succeeded',
+      status: { id },
+      events: driftEvents(deps, organization, action),
+    })
+  }
+
+  async finalize(organization: Organization, context: ReconcileContext) {
+    const blocked = blockedBy<OrganizationStatus>(organization, context)
+    if (blocked) return blocked
+    const deps = this.#deps
+    const found = await findOrganization(deps.pool, ownerOf(deps, organization))
+    if (found) {
+      const purge = (organization.spec.deletionPolicy ?? defaultDeletionPolicy) === 'Delete'
+      await this.#write(found.id, (tx) => removeOrganization(tx, found.id, purge, context.now()))
+    }
+    return done<OrganizationStatus>('The organization is deleted.')
+  }
+
+  /** The id of the record that is ours or may be taken over; undefined when there is none yet. */
+  async #claim(
+    organization: Organization,
+  ): Promise<{ id: string | undefined } | Stalled<OrganizationStatus>> {
+    const deps = this.#deps
+    const ours = await findOrganization(deps.pool, ownerOf(deps, organization))
+    if (ours) return { id: ours.id }
+    const named = await organizationByName(deps.pool, organization.metadata.name)
+    if (!named) return { id: undefined }
+    const adoptable = named.managedBy === 'api'
+    if (!adoptable || organization.spec.adoptionPolicy !== 'IfUnowned') {
+      return stalled('Conflict', conflictMessage(organization, named, adoptable))
+    }
+    // Whoever may write in some namespace must not be able to take over a tenant by naming it.
+    if (
+      !deps.adoptOrganizations.some(
+        (allowed) => allowed === '*' || allowed === objectKey(organization),
+      )
+    ) {
+      return stalled(
+        'AdoptionNotAllowed',
+        `Organization "${organization.metadata.name}" was made through the HTTP API, and this namespace may not take it over: have the operator's administrator list ${objectKey(organization)} in CARDEA_ADOPT_ORGANIZATIONS.`,
+      )
+    }
+    return { id: named.id }
+  }
+
+  async #apply(organization: Organization, existing: string | undefined) {
+    const deps = this.#deps
+    const owner = ownerOf(deps, organization)
+    const values = organizationValues(organization)
+    const id = existing ?? (await this.#freeId(organization))
+    const look = async (tx: Transaction) => {
+      const row = await loadOrganization(tx)
+      const situation = { adopt: existing !== undefined, applied: isApplied(organization) }
+      return decideRecord(row, owner, { ...values, name: owner.name }, situation)
+    }
+    const seen = await inOrganization(deps.pool, { organizationId: id, actor: operatorActor }, look)
+    if (seen.action === 'none') return { id, action: seen }
+    const action = await this.#write(id, async (tx) => {
+      const decided = await look(tx)
+      if (decided.action === 'conflict')
+        throw new ConflictError('another took the organization meanwhile')
+      await writeOrganization(tx, decided, { ...values, ...ownedBy(owner), id, name: owner.name })
+      return decided
+    })
+    return { id, action }
+  }
+
+  /** The id that the organization had when its row was lost, unless another has it: a status can be written by others. */
+  async #freeId(organization: Organization): Promise<string> {
+    const { pool } = this.#deps
+    const former = organization.status?.id
+    if (former === undefined) return newId(pool)
+    const taken = await inOrganization(
+      pool,
+      { organizationId: former, actor: operatorActor },
+      loadOrganization,
+    )
+    return taken ? newId(pool) : former
+  }
+
+  #write<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const deps = this.#deps
+    return inOrganization(
+      deps.pool,
+      { organizationId, actor: operatorActor, fence: deps.fence() },
+      work,
+    )
+  }
+}
+
+async function writeOrganization(
+  tx: Transaction,
+  action: RecordAction,
+  values: ReturnType<typeof organizationValues> &
+    ReturnType<typeof ownedBy> & { id: string; name: string },
+): Promise<void> {
+  const record = { organizationId: values.id, id: values.id, name: values.name }
+  if (action.action === 'insert') {
+    await insertOrganization(tx, values)
+    await appendAudit(tx, [recordEvent('organization', 'created', record)])
+  } else if (action.action === 'update') {
+    await updateOrganization(tx, values.id, { ...values, deletedAt: null })
+    const verb = action.why === 'drifted' ? 'drift_repaired' : action.why
+    await appendAudit(tx, [recordEvent('organization', verb, record, { fields: action.fields })])
+  }
+}
+
+async function removeOrganization(
+  tx: Transaction,
+  id: string,
+  purge: boolean,
+  now: Date,
+): Promise<void> {
+  const row = await loadOrganization(tx)
+  if (!row || (row.deletedAt && !purge)) return
+  if (purge) await purgeOrganization(tx, id)
+  else await updateOrganization(tx, id, { deletedAt: now })
+  const record = { organizationId: id, id, name: row.name }
+  await appendAudit(tx, [recordEvent('organization', purge ? 'deleted' : 'retained', record)])
+}
+
+/** The row's values that the spec rules. What has no column of its own is kept as it was written. */
+export function organizationValues(organization: Organization) {
+  const { displayName, domains, owners, management, apiKeys, ...rest } = organization.spec
+  const {
+    suspend: _suspend,
+    adoptionPolicy: _adoption,
+    deletionPolicy: _deletion,
+    ...settings
+  } = rest
+  return {
+    displayName,
+    domains: domains ?? [],
+    owners: owners ?? [],
+    management: management ?? 'Mixed',
+    apiKeyPrefix: apiKeys?.prefix ?? defaultApiKeyPrefix,
+    settings: {
+      ...settings,
+      ...(apiKeys?.maxLifetime && { apiKeys: { maxLifetime: apiKeys.maxLifetime } }),
+    },
+  } satisfies Partial<OrganizationRow>
+}

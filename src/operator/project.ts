@@ -1,0 +1,71 @@
+import { defaultDeletionPolicy } from '../api/v1alpha1/lifecycle.ts'
+import { type Project, type ProjectStatus, projectKind } from '../api/v1alpha1/project.ts'
+import { countRecords, loadOrganization, purgeProject } from '../db/organization.ts'
+import { type ProjectRow, projectStore } from '../db/project.ts'
+import { inOrganization } from '../db/transaction.ts'
+import { quotaOf } from '../domain/quota.ts'
+import { done, type ReconcileContext, type Reconciler, stalled } from '../k8s/reconciler.ts'
+import { blockedBy } from './children.ts'
+import { type Concept, declare } from './declare.ts'
+import { type OperatorDependencies, operatorActor } from './dependencies.ts'
+import { driftEvents } from './drift.ts'
+import { belongsTo, isWaiting, resolveOrganization } from './reference.ts'
+import { retire } from './retire.ts'
+
+const concept: Concept<ProjectRow> = { name: 'project', store: projectStore }
+
+/** A Project is a row of `projects`; its overrides are kept as they were written. */
+export class ProjectReconciler implements Reconciler<Project> {
+  readonly resource = projectKind
+  readonly #deps: OperatorDependencies
+
+  constructor(deps: OperatorDependencies) {
+    this.#deps = deps
+  }
+
+  references(project: Project): readonly string[] {
+    return belongsTo(project)
+  }
+
+  async reconcile(project: Project, context: ReconcileContext) {
+    const deps = this.#deps
+    const organization = await resolveOrganization(deps, project, context)
+    if (isWaiting(organization)) return organization
+    const overQuota = project.status?.id ? undefined : await this.#overQuota(organization.id)
+    if (overQuota) return stalled<ProjectStatus>('QuotaExceeded', overQuota)
+    const declared = await declare(deps, concept, project, organization.id, projectValues(project))
+    if ('conflict' in declared) return stalled<ProjectStatus>('Conflict', declared.conflict)
+    return done<ProjectStatus>(`Project "${project.metadata.name}" is in force.`, {
+      reason: 'Succeeded',
+      status: { id: declared.row.id },
+      events: driftEvents(deps, project, declared.action),
+    })
+  }
+
+  async finalize(project: Project, context: ReconcileContext) {
+    const blocked = blockedBy<ProjectStatus>(project, context)
+    if (blocked) return blocked
+    const purge = project.spec.deletionPolicy ?? defaultDeletionPolicy
+    await retire(this.#deps, concept, project, {
+      purge: purge === 'Delete' ? purgeProject : undefined,
+      retained: { deletedAt: context.now() },
+    })
+    return done<ProjectStatus>('The project is deleted.')
+  }
+
+  async #overQuota(organizationId: string): Promise<string | undefined> {
+    const tenant = { organizationId, actor: operatorActor }
+    return inOrganization(this.#deps.pool, tenant, async (tx) => {
+      const organization = await loadOrganization(tx)
+      const quota = quotaOf(organization?.settings, 'projects')
+      if (quota === undefined || (await countRecords(tx)).projects < quota) return undefined
+      return `Organization "${organization?.name}" may have ${quota} projects and has them: raise spec.quotas.projects there, or delete a project.`
+    })
+  }
+}
+
+/** The row's values that the spec rules. */
+export function projectValues(project: Project): Partial<ProjectRow> {
+  const { displayName, description, overrides } = project.spec
+  return { displayName, description: description ?? null, settings: overrides ?? {} }
+}
