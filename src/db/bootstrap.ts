@@ -1,4 +1,4 @@
-import pg from 'pg'
+import { Client } from 'pg'
 
 const roles = ['cardea_migrate', 'cardea_operator', 'cardea_auth'] as const
 
@@ -15,7 +15,7 @@ export async function bootstrap(options: {
   authUrl: string
 }): Promise<void> {
   const urls = [options.migrateUrl, options.operatorUrl, options.authUrl]
-  const client = new pg.Client({
+  const client = new Client({
     connectionString: options.adminUrl,
     application_name: 'cardea-bootstrap',
   })
@@ -45,7 +45,7 @@ export async function bootstrap(options: {
   }
 }
 
-async function createRole(client: pg.Client, role: string, options: string): Promise<void> {
+async function createRole(client: Client, role: string, options: string): Promise<void> {
   const { rowCount } = await client.query('select from pg_roles where rolname = $1', [role])
   const attributes = `nosuperuser nobypassrls nocreatedb nocreaterole ${options}`
   await client.query(`${rowCount ? 'alter' : 'create'} role ${role} ${attributes}`)

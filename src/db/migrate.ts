@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
-import pg from 'pg'
+import { Client } from 'pg'
 
 const directory = new URL('./migrations/', import.meta.url)
 /** Any fixed number: the advisory lock that lets one migration run at a time in a database. */
@@ -44,7 +44,7 @@ export async function migrate(options: {
   report?: (line: string) => void
 }): Promise<readonly string[]> {
   const known = await migrations()
-  const client = new pg.Client({
+  const client = new Client({
     connectionString: options.url,
     application_name: 'cardea-migrate',
   })
@@ -89,7 +89,7 @@ export function pendingMigrations(
   return known.slice(applied.length)
 }
 
-async function apply(client: pg.Client, migration: Migration): Promise<void> {
+async function apply(client: Client, migration: Migration): Promise<void> {
   await client.query('begin')
   try {
     await client.query(migration.sql)

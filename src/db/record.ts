@@ -23,10 +23,10 @@ type RecordTable = PgTable & {
 /** The operations that projects, roles, bindings and API keys have in common. The tenant is the transaction's. */
 export interface RecordStore<Row extends DeclaredRecord> {
   /** The owner's record, whatever it is called by now; else the record that has its name. */
-  find(tx: Transaction, owner: Owner): Promise<Row | undefined>
-  insert(tx: Transaction, values: Partial<Row>): Promise<Row>
-  update(tx: Transaction, id: string, values: Partial<Row>): Promise<Row>
-  remove(tx: Transaction, id: string): Promise<void>
+  readonly find: (tx: Transaction, owner: Owner) => Promise<Row | undefined>
+  readonly insert: (tx: Transaction, values: Partial<Row>) => Promise<Row>
+  readonly update: (tx: Transaction, id: string, values: Partial<Row>) => Promise<Row>
+  readonly remove: (tx: Transaction, id: string) => Promise<void>
 }
 
 export function recordStore<Row extends DeclaredRecord>(table: RecordTable): RecordStore<Row> {
@@ -43,7 +43,7 @@ export function recordStore<Row extends DeclaredRecord>(table: RecordTable): Rec
       )
       const rows = (await tx
         .select()
-        .from(table as PgTable)
+        .from(table)
         .where(or(owned, eq(table.name, owner.name)))) as Row[]
       return rows.find((row) => claimOf(row, owner) === 'ours') ?? rows[0]
     },

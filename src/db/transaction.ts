@@ -1,5 +1,5 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
-import pg from 'pg'
+import { escapeLiteral, type Pool, type PoolClient, type QueryResult } from 'pg'
 
 /** Drizzle on the connection of an open transaction. */
 export type Transaction = NodePgDatabase
@@ -32,7 +32,7 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  * @throws FencedError when the fence's epoch is over; whatever `work` or PostgreSQL throws
  */
 export async function inOrganization<T>(
-  pool: pg.Pool,
+  pool: Pool,
   options: TransactionOptions,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
@@ -56,8 +56,7 @@ export async function inOrganization<T>(
 }
 
 /** One round trip: the transaction, its tenant, its actor and, for a writer, the fence. */
-async function begin(client: pg.PoolClient, options: TransactionOptions): Promise<void> {
-  const { escapeLiteral } = pg
+async function begin(client: PoolClient, options: TransactionOptions): Promise<void> {
   const settings = `select set_config('cardea.organization_id', ${escapeLiteral(options.organizationId)}, true),
     set_config('cardea.actor', ${escapeLiteral(options.actor)}, true)`
   if (!options.fence) {
@@ -68,7 +67,7 @@ async function begin(client: pg.PoolClient, options: TransactionOptions): Promis
   // The share lock lasts until the commit, so a new leader's epoch cannot slip in between this check and the write.
   const results = (await client.query(
     `begin; ${settings}; select from cardea.leadership where installation = ${escapeLiteral(installation)} and epoch = ${escapeLiteral(epoch)} for share`,
-  )) as unknown as pg.QueryResult[]
+  )) as unknown as QueryResult[]
   if (results.at(-1)?.rowCount !== 1) {
     throw new FencedError(
       `another operator leads installation ${installation} since epoch ${epoch}`,
