@@ -61,6 +61,7 @@ export async function startControlPlane(
   }
   try {
     const files = prepare(directory, options.audit ?? false)
+    if (!options.durable) leashDirectory(directory)
     const port = await freePort(options.port)
     const launch = (name: keyof ToolPaths, args: readonly string[]): Daemon => {
       const daemon = startDaemon({

@@ -6,13 +6,16 @@ import {
   type ControlPlaneOptions,
   startControlPlane as start,
 } from '../../hack/local/controlplane.ts'
+import { leashDirectory } from '../../hack/local/leash.ts'
 import { type PostgresServer, startPostgres as startServer } from '../../hack/local/postgres.ts'
 import { terminalProgress } from '../../hack/local/progress.ts'
 import { ensureTools } from '../../hack/local/tools.ts'
 
-/** An empty folder under the system's temporary one, for a server that is thrown away. */
+/** An empty folder under the system's temporary one. It is gone when the test's process ends. */
 export function temporaryDirectory(purpose: string): string {
-  return mkdtempSync(path.join(tmpdir(), `cardea-${purpose}-`))
+  const directory = mkdtempSync(path.join(tmpdir(), `cardea-${purpose}-`))
+  leashDirectory(directory)
+  return directory
 }
 
 /**
