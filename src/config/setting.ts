@@ -55,6 +55,11 @@ export function word(maxLength: number): z.ZodType<string, string> {
   )
 }
 
+/** Text that a pattern matches as a whole. */
+export function pattern(source: RegExp, message: string): z.ZodType<string, string> {
+  return reading(message, (text) => (source.test(text) ? text : undefined))
+}
+
 export function oneOf<const Choice extends string>(
   choices: readonly Choice[],
 ): z.ZodType<Choice, string> {

@@ -1,0 +1,66 @@
+import { type Environment, readEnvironment } from './environment.ts'
+import { kmsSettings } from './kms.ts'
+import {
+  databaseUrl,
+  duration,
+  flag,
+  integer,
+  listenAddress,
+  listOf,
+  logLevel,
+  otherwise,
+  pattern,
+  word,
+} from './setting.ts'
+
+/** What the operator is told by its environment. */
+export type OperatorConfig = ReturnType<typeof readOperatorConfig>
+
+const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+const labelMessage = 'must be a DNS label: at most 63 lower-case letters, digits and inner hyphens'
+const namespaces = 'must be a list of namespaces, for example team-a,team-b'
+const organizations = 'must be a list of namespace/name, for example acme/acme, or *'
+
+/**
+ * @param identity what tells this replica from the others where CARDEA_IDENTITY does not
+ * @throws ConfigurationError naming every variable that is missing or wrong
+ */
+export function readOperatorConfig(environment: Environment, identity: string) {
+  const settings = readEnvironment(environment, {
+    ...kmsSettings,
+    CARDEA_DATABASE_URL: databaseUrl(),
+    CARDEA_CHANGES_DATABASE_URL: databaseUrl().optional(),
+    CARDEA_INSTALLATION: otherwise('default', pattern(label, labelMessage)),
+    CARDEA_WATCH_NAMESPACES: listOf(pattern(label, labelMessage), namespaces).optional(),
+    CARDEA_METRICS_LISTEN: otherwise('0.0.0.0:9090', listenAddress()),
+    CARDEA_RESYNC_INTERVAL: otherwise('5m', duration({ min: '1s', max: '24h' })),
+    CARDEA_CONCURRENCY: otherwise('16', integer({ min: 1, max: 256 })),
+    CARDEA_LEASE_NAMESPACE: otherwise('cardea-system', pattern(label, labelMessage)),
+    CARDEA_LEASE_NAME: otherwise('cardea-operator', pattern(label, labelMessage)),
+    CARDEA_IDENTITY: otherwise(identity, word(253)),
+    CARDEA_ALLOW_PLAIN_SECRETS: otherwise('false', flag()),
+    CARDEA_ADOPT_ORGANIZATIONS: listOf(
+      pattern(/^(\*|[a-z0-9-]{1,63}\/[a-z0-9-]{1,63})$/, organizations),
+      organizations,
+    ).optional(),
+    CARDEA_DRAIN_TIMEOUT: otherwise('15s', duration({ min: '1s', max: '10m' })),
+    CARDEA_LOG_LEVEL: otherwise('info', logLevel()),
+  })
+  return Object.freeze({
+    databaseUrl: settings.CARDEA_DATABASE_URL,
+    changesDatabaseUrl: settings.CARDEA_CHANGES_DATABASE_URL ?? settings.CARDEA_DATABASE_URL,
+    kms: { provider: settings.CARDEA_KMS, localKeyFile: settings.CARDEA_KMS_LOCAL_KEY_FILE },
+    installation: settings.CARDEA_INSTALLATION,
+    /** Empty: every namespace. */
+    watchNamespaces: settings.CARDEA_WATCH_NAMESPACES ?? [],
+    metricsListen: settings.CARDEA_METRICS_LISTEN,
+    resyncInterval: settings.CARDEA_RESYNC_INTERVAL,
+    concurrency: settings.CARDEA_CONCURRENCY,
+    lease: { namespace: settings.CARDEA_LEASE_NAMESPACE, name: settings.CARDEA_LEASE_NAME },
+    identity: settings.CARDEA_IDENTITY,
+    allowPlainSecrets: settings.CARDEA_ALLOW_PLAIN_SECRETS,
+    adoptOrganizations: settings.CARDEA_ADOPT_ORGANIZATIONS ?? [],
+    drainTimeout: settings.CARDEA_DRAIN_TIMEOUT,
+    logLevel: settings.CARDEA_LOG_LEVEL,
+  })
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { KubeConfig } from '@kubernetes/client-node'
+import { type APIKey, apiKeyKind } from '../api/v1alpha1/apikey.ts'
+import { ConfigurationError, readEnvironment } from '../config/environment.ts'
+import { kmsSettings } from '../config/kms.ts'
+import { KubeClient } from '../k8s/client.ts'
+import { type SecretObject, secretKind, secretText } from '../k8s/secret.ts'
+import { type Envelope, open, parseEnvelope } from '../kms/envelope.ts'
+import type { Context } from '../kms/keymanagement.ts'
+import { apiKeyContext } from '../operator/apikey/aad.ts'
+import { openKeyManagement } from './kms.ts'
+
+const help = `Usage: cardea unwrap [-n NAMESPACE] NAME
+       cardea unwrap --file PATH [-n NAMESPACE] [--name NAME]
+
+Prints the secret that a wrapped Secret holds. It opens only in its place: the Secret's namespace and name and the id of
+the APIKey that owns it are read from the cluster, never from the envelope.
+
+  -n, --namespace NS  default: the namespace of the kubeconfig's context
+  --file PATH         an envelope that is mounted, as in an init container; -n and --name say where it must come from,
+                      and what they leave open is taken from the envelope
+  --name NAME         with --file: the Secret's name
+  --newline           end the output with a line break, also when it is not a terminal
+
+  CARDEA_KMS                 the key management service: local
+  CARDEA_KMS_LOCAL_KEY_FILE  the key file of the local one
+  KUBECONFIG                 the cluster
+`
+
+/** What stops an unwrap; the message is for people. */
+class UnwrapProblem extends Error {}
+
+/** `cardea unwrap`. */
+export async function runUnwrap(args: readonly string[]): Promise<number> {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        namespace: { type: 'string', short: 'n' },
+        file: { type: 'string' },
+        name: { type: 'string' },
+        newline: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+    if (values.help) {
+      process.stdout.write(help)
+      return 0
+    }
+    const sealed =
+      values.file === undefined
+        ? await fromCluster(values.namespace, positionals)
+        : fromFile(values.file, values, positionals)
+    const settings = readEnvironment(process.env, kmsSettings)
+    const kms = openKeyManagement({
+      provider: settings.CARDEA_KMS,
+      localKeyFile: settings.CARDEA_KMS_LOCAL_KEY_FILE,
+    })
+    const plaintext = await open(kms, sealed.envelope, sealed.context)
+    process.stdout.write(plaintext)
+    if (process.stdout.isTTY || values.newline) process.stdout.write('\n')
+    return 0
+  } catch (error) {
+    process.stderr.write(`cardea unwrap: ${(error as Error).message}\n`)
+    return error instanceof ConfigurationError || error instanceof TypeError ? 2 : 1
+  }
+}
+
+interface Sealed {
+  readonly envelope: Envelope
+  readonly context: Context
+}
+
+async function fromCluster(
+  given: string | undefined,
+  positionals: readonly string[],
+): Promise<Sealed> {
+  const [name, ...rest] = positionals
+  if (name === undefined || rest.length > 0)
+    throw new UnwrapProblem('name one Secret: cardea unwrap -n NAMESPACE NAME')
+  const config = new KubeConfig()
+  config.loadFromDefault()
+  const namespace =
+    given ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'
+  const client = KubeClient.fromKubeConfig(config, { userAgent: 'cardea-unwrap' })
+  try {
+    const secret = await client.get<SecretObject>(secretKind, namespace, name)
+    if (!secret) throw new UnwrapProblem(`there is no Secret "${name}" in namespace "${namespace}"`)
+    const envelope = parseEnvelope(secretText(secret, 'envelope') ?? '')
+    if (!envelope) throw new UnwrapProblem(`Secret "${name}" holds no envelope`)
+    return { envelope, context: apiKeyContext(namespace, name, await ownerId(client, secret)) }
+  } finally {
+    await client.close()
+  }
+}
+
+/** The stable id of the APIKey that owns the Secret. */
+async function ownerId(client: KubeClient, secret: SecretObject): Promise<string> {
+  const owner = secret.metadata.ownerReferences?.find(
+    (reference) => reference.kind === apiKeyKind.kind,
+  )
+  if (!owner) throw new UnwrapProblem(`Secret "${secret.metadata.name}" belongs to no APIKey`)
+  const apiKey = await client.get<APIKey>(apiKeyKind, secret.metadata.namespace, owner.name)
+  if (!apiKey?.status?.id)
+    throw new UnwrapProblem(
+      `APIKey "${owner.name}", which owns the Secret, is not there or has no id yet`,
+    )
+  return apiKey.status.id
+}
+
+function fromFile(
+  path: string,
+  expected: { readonly namespace?: string | undefined; readonly name?: string | undefined },
+  positionals: readonly string[],
+): Sealed {
+  if (positionals.length > 0) throw new UnwrapProblem('with --file, the Secret is named by --name')
+  const envelope = parseEnvelope(readFileSync(path, 'utf8').trimEnd())
+  if (!envelope) throw new UnwrapProblem(`${path} holds no envelope`)
+  const { namespace = envelope.aad['namespace'] ?? '', name = envelope.aad['name'] ?? '' } =
+    expected
+  return { envelope, context: apiKeyContext(namespace, name, envelope.aad['id'] ?? '') }
+}
