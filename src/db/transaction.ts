@@ -25,6 +25,8 @@ export interface TransactionOptions {
   readonly fence?: Fence
 }
 
+/** A frozen leader's transaction would keep its share lock, and the next leader waiting, for ever. */
+const frozen = '10s'
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
@@ -66,7 +68,7 @@ async function begin(client: PoolClient, options: TransactionOptions): Promise<v
   const { installation, epoch } = options.fence
   // The share lock lasts until the commit, so a new leader's epoch cannot slip in between this check and the write.
   const results = (await client.query(
-    `begin; ${settings}; select from cardea.leadership where installation = ${escapeLiteral(installation)} and epoch = ${escapeLiteral(epoch)} for share`,
+    `begin; set local idle_in_transaction_session_timeout = '${frozen}'; ${settings}; select from cardea.leadership where installation = ${escapeLiteral(installation)} and epoch = ${escapeLiteral(epoch)} for share`,
   )) as unknown as QueryResult[]
   if (results.at(-1)?.rowCount !== 1) {
     throw new FencedError(

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { bootstrap } from '../../src/db/bootstrap.ts'
+import { migrate, migrations, pendingMigrations } from '../../src/db/migrate.ts'
+import { emptyDatabase, query, type TestDatabase, testDatabase } from '../support/postgres.ts'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await emptyDatabase()
+})
+afterAll(() => database.drop())
+
+const roles = () => ({
+  adminUrl: database.superuserUrl,
+  migrateUrl: database.migrateUrl,
+  operatorUrl: database.operatorUrl,
+  authUrl: database.authUrl,
+})
+
+test('two migrators at once apply each migration once', async () => {
+  await bootstrap(roles())
+  const applied = await Promise.all([
+    migrate({ url: database.migrateUrl }),
+    migrate({ url: database.migrateUrl }),
+  ])
+  const all = await migrations()
+  expect(applied.flat().toSorted()).toEqual(all.map((migration) => migration.name))
+  expect(await migrate({ url: database.migrateUrl })).toEqual([])
+})
+
+test('bootstrap may be repeated', async () => {
+  await bootstrap(roles())
+})
+
+test('a database that is newer than the program is refused', async () => {
+  const next = (await migrations()).length + 1
+  await query(
+    database.superuserUrl,
+    `insert into cardea.schema_migrations (version, name, checksum) values (${next}, 'x', 'x')`,
+  )
+  await expect(migrate({ url: database.migrateUrl })).rejects.toThrow(/run a newer Cardea/)
+  await query(database.superuserUrl, `delete from cardea.schema_migrations where version = ${next}`)
+})
+
+test('a migration that was applied with another content is refused', async () => {
+  const [first] = await migrations()
+  expect(() => pendingMigrations([first as never], [{ version: 1, checksum: 'other' }])).toThrow(
+    /applied with another content/,
+  )
+})
+
+test('a migration that fails leaves nothing behind', async () => {
+  const broken = await emptyDatabase()
+  try {
+    await bootstrap({
+      adminUrl: broken.superuserUrl,
+      migrateUrl: broken.migrateUrl,
+      operatorUrl: broken.operatorUrl,
+      authUrl: broken.authUrl,
+    })
+    // Something is in the way of the second migration.
+    await query(broken.superuserUrl, 'create table cardea.projects (x int)')
+    await expect(migrate({ url: broken.migrateUrl })).rejects.toThrow(/already exists/)
+    const left = await query<{ tables: string }>(
+      broken.superuserUrl,
+      `select to_regclass('cardea.organizations')::text as tables`,
+    )
+    expect(left[0]?.tables).toBeNull()
+    await query(broken.superuserUrl, 'drop table cardea.projects')
+    expect((await migrate({ url: broken.migrateUrl })).length).toBeGreaterThan(0)
+  } finally {
+    await broken.drop()
+  }
+})
+
+test('no login role is a superuser, bypasses row security, or is a member of the role that spans tenants', async () => {
+  const { superuserUrl } = await testDatabase()
+  const rows = await query<{ rolname: string }>(
+    superuserUrl,
+    `select rolname from pg_roles where rolname like 'cardea%' and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)`,
+  )
+  expect(rows).toEqual([])
+  const members = await query<{ member: string; inherit_option: boolean }>(
+    superuserUrl,
+    `select member::regrole::text as member, inherit_option from pg_auth_members where roleid = 'cardea_index'::regrole`,
+  )
+  expect(members).toEqual([{ member: 'cardea_migrate', inherit_option: false }])
+})

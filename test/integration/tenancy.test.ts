@@ -1,0 +1,168 @@
+import { Pool } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { takeLeadership } from '../../src/db/leadership.ts'
+import { organizations } from '../../src/db/tables/organization.ts'
+import { projects } from '../../src/db/tables/project.ts'
+import { FencedError, inOrganization } from '../../src/db/transaction.ts'
+import { query, type TestDatabase, testDatabase } from '../support/postgres.ts'
+
+const [acme, other] = [
+  '0199a5c0-0000-7000-8000-000000000001',
+  '0199a5c0-0000-7000-8000-000000000002',
+] as const
+let database: TestDatabase
+let pool: Pool
+
+beforeAll(async () => {
+  database = await testDatabase()
+  pool = new Pool({ connectionString: database.operatorUrl, max: 4 })
+  for (const [id, name] of [
+    [acme, 'acme'],
+    [other, 'other'],
+  ] as const) {
+    await query(
+      database.superuserUrl,
+      `insert into cardea.organizations (id, name, display_name, managed_by) values ('${id}', '${name}', '${name}', 'api');
+       insert into cardea.projects (organization_id, name, display_name, managed_by) values ('${id}', 'p', 'P', 'api')`,
+    )
+  }
+})
+afterAll(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+const actor = 'test'
+
+test('every tenant table forces row-level security', async () => {
+  const rows = await query<{ relname: string }>(
+    database.superuserUrl,
+    `select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'organization_id'
+     where c.relnamespace = 'cardea'::regnamespace and c.relkind = 'r' and not (c.relrowsecurity and c.relforcerowsecurity)`,
+  )
+  expect(rows).toEqual([])
+})
+
+test.each(['operatorUrl', 'authUrl', 'migrateUrl'] as const)(
+  '%s without a tenant reads no tenant row',
+  async (role) => {
+    const tables = await query<{ relname: string }>(
+      database.superuserUrl,
+      `select c.relname from pg_class c where c.relnamespace = 'cardea'::regnamespace and c.relkind = 'r' and c.relrowsecurity`,
+    )
+    expect(tables.length).toBeGreaterThan(5)
+    const client = new Pool({ connectionString: database[role], max: 1 })
+    for (const { relname } of tables) {
+      const count = await client
+        .query<{ n: string }>(`select count(*) as n from cardea.${relname}`)
+        .then(({ rows }) => rows[0]?.n)
+        .catch((error: Error) => error.message)
+      expect(['0', `permission denied for table ${relname}`], relname).toContain(count)
+    }
+    await client.end()
+  },
+)
+
+test('a transaction sees its own tenant and no other, in every statement', async () => {
+  const seen = await inOrganization(pool, { organizationId: acme, actor }, async (tx) => ({
+    organizations: (await tx.select().from(organizations)).map((row) => row.id),
+    projects: (await tx.select().from(projects)).map((row) => row.organizationId),
+  }))
+  expect(seen).toEqual({ organizations: [acme], projects: [acme] })
+})
+
+test('the tenant does not outlive its transaction on a pooled connection', async () => {
+  const single = new Pool({ connectionString: database.operatorUrl, max: 1 })
+  await inOrganization(single, { organizationId: acme, actor }, async () => {})
+  const { rows } = await single.query('select * from cardea.projects')
+  expect(rows).toEqual([])
+  await single.end()
+})
+
+test('a row of another tenant cannot be written', async () => {
+  const fence = await takeLeadership(pool, 'tenancy', 'test')
+  const write = inOrganization(pool, { organizationId: acme, actor, fence }, (tx) =>
+    tx
+      .insert(projects)
+      .values({ organizationId: other, name: 'x', displayName: 'X', managedBy: 'api' }),
+  )
+  await expect(write).rejects.toMatchObject({
+    cause: { message: expect.stringMatching(/row-level security/) },
+  })
+})
+
+test('a tenant that is no UUID never reaches the database', async () => {
+  const read = inOrganization(pool, { organizationId: `' or true --`, actor }, async () => {})
+  await expect(read).rejects.toThrow(TypeError)
+})
+
+test('a transaction without a fence cannot write', async () => {
+  const write = inOrganization(pool, { organizationId: acme, actor }, (tx) => tx.delete(projects))
+  await expect(write).rejects.toMatchObject({
+    cause: { message: expect.stringMatching(/read-only/) },
+  })
+})
+
+test('a leader whose time is over cannot commit, and the next one waits for what is under way', async () => {
+  const first = await takeLeadership(pool, 'fence', 'one')
+  let letGo = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  let committed = false
+  const writing = inOrganization(
+    pool,
+    { organizationId: acme, actor, fence: first },
+    async (tx) => {
+      await tx.update(projects).set({ displayName: 'first' })
+      await held
+    },
+  ).then(() => {
+    committed = true
+  })
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const taking = takeLeadership(pool, 'fence', 'two').then((fence) => ({
+    fence,
+    committedBefore: committed,
+  }))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  letGo()
+  await writing
+  expect((await taking).committedBefore).toBe(true)
+  const late = inOrganization(pool, { organizationId: acme, actor, fence: first }, (tx) =>
+    tx.update(projects).set({ displayName: 'late' }),
+  )
+  await expect(late).rejects.toThrow(FencedError)
+  const rows = await query(
+    database.superuserUrl,
+    `select display_name from cardea.projects where organization_id = '${acme}'`,
+  )
+  expect(rows).toEqual([{ display_name: 'first' }])
+})
+
+test('a change made by hand is in the feed without an actor, with the owner that lost the record', async () => {
+  await query(
+    database.superuserUrl,
+    `update cardea.projects set managed_by = 'resource', owner_installation = 'i', owner_namespace = 'n', owner_name = 'p' where organization_id = '${acme}';
+     delete from cardea.changes;
+     update cardea.projects set managed_by = 'api', owner_installation = null, owner_namespace = null, owner_name = null where organization_id = '${acme}'`,
+  )
+  const rows = await query(
+    database.superuserUrl,
+    'select concept, owner_namespace, owner_name, actor from cardea.changes',
+  )
+  expect(rows).toEqual([{ concept: 'project', owner_namespace: 'n', owner_name: 'p', actor: null }])
+})
+
+test('nobody may rewrite the audit trail', async () => {
+  for (const url of [database.operatorUrl, database.authUrl]) {
+    const client = new Pool({ connectionString: url, max: 1 })
+    for (const statement of [
+      'update cardea.audit_events set action = $1',
+      'delete from cardea.audit_events where action = $1',
+    ]) {
+      await expect(client.query(statement, ['a.b'])).rejects.toThrow(/permission denied/)
+    }
+    await client.end()
+  }
+})
