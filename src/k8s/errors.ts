@@ -21,3 +21,47 @@ export function publicMessageOf(error: unknown): string {
   }
   return 'An internal error occurred, and it is tried again. The log of the operator has the details.'
 }
+
+/** The answer of an API server that refused. `reason` is metav1.StatusReason. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  readonly status: number
+  readonly reason: string
+  /** Without the server's text: it may repeat the value that it refused. */
+  readonly publicMessage: string
+
+  constructor(call: string, status: number, reason: string, message: string) {
+    super(`${call}: ${status} ${reason}: ${message.slice(0, 2048)}`)
+    this.status = status
+    this.reason = reason
+    this.publicMessage = `The Kubernetes API server refused to ${call} (${status} ${reason}); it is tried again.`
+  }
+}
+
+/** No answer: the connection failed, was cut, or took too long. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError'
+  /** Such as ECONNRESET, or ETIMEDOUT for a deadline of ours. */
+  readonly code: string
+  readonly publicMessage = 'The Kubernetes API server does not answer; it is tried again.'
+
+  constructor(call: string, code: string, cause?: unknown) {
+    super(`${call}: ${code}`, { cause })
+    this.code = code
+  }
+}
+
+/** Whether somebody else changed, or replaced, the object before our write. */
+export function isConflict(error: unknown): boolean {
+  if (error instanceof ConflictError) return true
+  return error instanceof ApiError && error.status === 409 && error.reason === 'Conflict'
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404
+}
+
+/** Whether a list or a watch must start over: its resource version is too old. */
+export function isGone(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 410 || error.reason === 'Expired')
+}

@@ -94,6 +94,11 @@ export function conditionOf(object: KubeObject, type: string): Condition | undef
   return (object as CustomResource).status?.conditions?.find((c) => c.type === type)
 }
 
+/** Whether the runtime is told to leave the object alone. */
+export function isSuspended(object: KubeObject): boolean {
+  return (object as CustomResource).spec?.suspend === true
+}
+
 /**
  * Whether the object is Ready *for the spec that it has now*. A Ready condition of an earlier
  * generation says nothing about this one.

@@ -1,0 +1,230 @@
+import type { KubeClient } from './client.ts'
+import { type Clock, sleep } from './clock.ts'
+import { ApiError, isConflict, isNotFound, LeaseLostError, publicMessageOf } from './errors.ts'
+import { transitionEvent } from './event.ts'
+import { apiVersionOf, type CustomResource, isSuspended, type KubeObject } from './object.ts'
+import type { Logger, Outcome, ReconcileContext, ReconcileEvent, Reconciler } from './reconciler.ts'
+import { computeStatus, statusEquals, type Verdict } from './status.ts'
+import type { ObjectStore } from './store.ts'
+
+/** What a pass needs; one for each controller. */
+export interface PassOptions<T extends CustomResource> {
+  readonly reconciler: Reconciler<T>
+  readonly client: Pick<KubeClient, 'apply' | 'patch'>
+  readonly store: Pick<ObjectStore<T>, 'observe'>
+  readonly fieldManager: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly record: (object: KubeObject, event: ReconcileEvent) => void
+  readonly get: (reference: string) => KubeObject | undefined
+  readonly referrers: (object: T) => readonly string[]
+}
+
+/** How a pass ended, for who decides when the next is. */
+export type PassEnd =
+  /** There is nothing to do until something changes: suspended, or gone. */
+  | { readonly end: 'idle' }
+  | { readonly end: 'settled'; readonly ready: boolean; readonly requeueAt: Date | undefined }
+  /** Retried with back-off. `quiet`: somebody was faster, or we do not lead; nobody is told. */
+  | { readonly end: 'failed'; readonly error: unknown; readonly quiet: boolean }
+
+/** Aborts a pass that takes too long. */
+export class PassTimeoutError extends Error {
+  override readonly name = 'PassTimeoutError'
+  readonly publicMessage = 'This takes longer than it may; it is tried again.'
+}
+
+/** How long a pass that was told to stop is waited for before its status says so. */
+const GRACE = 5000
+
+/**
+ * One pass over one object: finalizer, reconciler, status, events. It is correct however old the
+ * object is: each write is refused by the API server when the object is another one by now.
+ */
+export class Pass<T extends CustomResource> {
+  readonly #options: PassOptions<T>
+  readonly #finalizer: string
+
+  constructor(options: PassOptions<T>) {
+    this.#options = options
+    const { group, kind } = options.reconciler.resource
+    this.#finalizer = `${group}/${kind.toLowerCase()}`
+  }
+
+  /** Runs to the end, and never throws; ends only when the reconciler has let go of the object. */
+  async run(object: T, signal: AbortSignal): Promise<PassEnd> {
+    const held: Promise<unknown>[] = []
+    try {
+      if (object.metadata.deletionTimestamp !== undefined) {
+        return await this.#finalize(object, signal, held)
+      }
+      if (isSuspended(object)) return { end: 'idle' }
+      return await this.#reconcile(await this.#addFinalizer(object, signal), signal, held)
+    } catch (error) {
+      if (isNotFound(error)) return { end: 'idle' }
+      const quiet = isConflict(error) || isOver(signal) || error instanceof LeaseLostError
+      return { end: 'failed', error, quiet }
+    } finally {
+      await Promise.allSettled(held)
+    }
+  }
+
+  async #reconcile(object: T, signal: AbortSignal, held: Promise<unknown>[]): Promise<PassEnd> {
+    const context = this.#context(object, signal)
+    const judged = await this.#judge(object, signal, held, (o) =>
+      this.#options.reconciler.reconcile(o, context),
+    )
+    return this.#report(object, judged, signal)
+  }
+
+  async #finalize(object: T, signal: AbortSignal, held: Promise<unknown>[]): Promise<PassEnd> {
+    const { finalizers = [] } = object.metadata
+    if (!finalizers.includes(this.#finalizer)) return { end: 'idle' }
+    const context = this.#context(object, signal)
+    const judged = await this.#judge(object, signal, held, (o) =>
+      this.#options.reconciler.finalize(o, context),
+    )
+    if (judged.verdict.outcome !== 'done') return this.#report(object, judged, signal)
+    this.#recordAll(object, judged.verdict.events)
+    const rest = finalizers.filter((name) => name !== this.#finalizer)
+    await this.#setFinalizers(object, rest, signal)
+    return { end: 'idle' }
+  }
+
+  /** Calls the reconciler; what it throws becomes a verdict, unless nobody is to hear of it. */
+  async #judge(
+    object: T,
+    signal: AbortSignal,
+    held: Promise<unknown>[],
+    call: (object: T) => Promise<Outcome>,
+  ): Promise<Judged> {
+    try {
+      const work = call(object)
+      held.push(work)
+      return { verdict: await this.#patiently(work, signal) }
+    } catch (error) {
+      if (isConflict(error) || isOver(signal) || error instanceof LeaseLostError) throw error
+      return { verdict: { outcome: 'fault', message: publicMessageOf(error) }, error }
+    }
+  }
+
+  /** Waits for the work, but after a time-out only for a while: the status must say it hangs. */
+  async #patiently<R>(work: Promise<R>, signal: AbortSignal): Promise<R> {
+    const { clock } = this.#options
+    const settled = new AbortController()
+    const overdue = new Promise<never>((_, reject) => {
+      const onAbort = async (): Promise<void> => {
+        await sleep(clock, GRACE, settled.signal)
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', () => void onAbort(), { once: true, signal: settled.signal })
+    })
+    try {
+      return await Promise.race([work, overdue])
+    } catch (error) {
+      // What a time-out made it throw is not the cause.
+      throw signal.reason instanceof PassTimeoutError ? signal.reason : error
+    } finally {
+      settled.abort()
+    }
+  }
+
+  async #report(object: T, judged: Judged, signal: AbortSignal): Promise<PassEnd> {
+    const { verdict, error } = judged
+    try {
+      await this.#writeStatus(object, verdict, signal)
+    } catch (refusal) {
+      // A status that the schema refuses is the reconciler's fault, and must not stay unsaid.
+      if (verdict.outcome === 'fault' || !isInvalid(refusal)) throw refusal
+      const message = publicMessageOf(refusal)
+      return this.#report(
+        object,
+        { verdict: { outcome: 'fault', message }, error: refusal },
+        signal,
+      )
+    }
+    if (verdict.outcome === 'fault') return { end: 'failed', error, quiet: false }
+    this.#recordAll(object, verdict.events)
+    const ready = verdict.outcome === 'done'
+    return { end: 'settled', ready, requeueAt: verdict.requeueAt }
+  }
+
+  async #writeStatus(object: T, verdict: Verdict, passSignal: AbortSignal): Promise<void> {
+    const { reconciler, client, store, fieldManager, clock } = this.#options
+    const { resource } = reconciler
+    const status = computeStatus({
+      previous: object.status,
+      verdict,
+      generation: object.metadata.generation ?? 0,
+      requestedAt: object.metadata.annotations?.[`${resource.group}/reconcile-requested-at`],
+      now: new Date(clock.now()),
+    })
+    if (statusEquals(status, object.status)) return
+    const { name, namespace, uid } = object.metadata
+    const applied = await client.apply<T>(
+      resource,
+      {
+        apiVersion: apiVersionOf(resource),
+        kind: resource.kind,
+        metadata: { name, namespace, uid },
+        status,
+      },
+      {
+        fieldManager: `${fieldManager}-status`,
+        subresource: 'status',
+        // A time-out of the pass must not keep it from being said.
+        signal: passSignal.reason instanceof PassTimeoutError ? undefined : passSignal,
+      },
+    )
+    store.observe(applied)
+    const event = transitionEvent(object.status, verdict)
+    if (event) this.#options.record(object, event)
+  }
+
+  async #addFinalizer(object: T, signal: AbortSignal): Promise<T> {
+    const { finalizers = [] } = object.metadata
+    if (finalizers.includes(this.#finalizer)) return object
+    return this.#setFinalizers(object, [...finalizers, this.#finalizer], signal)
+  }
+
+  /** Guarded by uid and resourceVersion: what was decided on is what is changed. */
+  async #setFinalizers(object: T, finalizers: readonly string[], signal: AbortSignal): Promise<T> {
+    const { reconciler, client, store, fieldManager } = this.#options
+    const { name, namespace, uid, resourceVersion } = object.metadata
+    const patch = { metadata: { uid, resourceVersion, finalizers } }
+    const options = { fieldManager, signal }
+    const patched = await client.patch<T>(reconciler.resource, namespace, name, patch, options)
+    store.observe(patched)
+    return patched
+  }
+
+  #recordAll(object: T, events: readonly ReconcileEvent[] = []): void {
+    for (const event of events) this.#options.record(object, event)
+  }
+
+  #context(object: T, signal: AbortSignal): ReconcileContext {
+    const { clock, logger, get, referrers } = this.#options
+    return {
+      signal,
+      logger,
+      get,
+      now: () => new Date(clock.now()),
+      referrers: () => referrers(object),
+    }
+  }
+}
+
+interface Judged {
+  readonly verdict: Verdict
+  /** What was thrown, for the log. */
+  readonly error?: unknown
+}
+
+/** Whether the program stops, or does not lead any more: then a failure is not the object's. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted && !(signal.reason instanceof PassTimeoutError)
+}
+
+function isInvalid(error: unknown): boolean {
+  return error instanceof RangeError || (error instanceof ApiError && error.status === 422)
+}
