@@ -8,13 +8,14 @@ ARG NODE=docker.io/library/node:26-trixie-slim
 FROM ${NODE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Optional are the Node of developers without one; scripts of packages do not run.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+# Not `npm ci`: it refuses a lock file without the binaries of platforms that nobody here builds on. What the lock file has
+# is taken from it, and its digests are checked. Optional are the Node of developers without one; no package runs a script.
+RUN npm install --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 FROM ${NODE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund
+RUN npm install --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 # tsc leaves the migrations behind: they are SQL.

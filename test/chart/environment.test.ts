@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest'
+import { readAuthConfig } from '../../src/config/auth.ts'
+import { ConfigurationError, type Environment } from '../../src/config/environment.ts'
+import { readMigrateConfig } from '../../src/config/migrate.ts'
+import { readOperatorConfig } from '../../src/config/operator.ts'
+import { type Rendered, render, workloads } from './helm.ts'
+import { installations } from './values.ts'
+
+interface Variable {
+  readonly name: string
+  readonly value?: string
+  readonly valueFrom?: {
+    readonly secretKeyRef?: { readonly name: string; readonly key: string }
+    readonly fieldRef?: { readonly fieldPath: string }
+  }
+}
+
+const readers = {
+  operator: (environment: Environment) => readOperatorConfig(environment, 'host'),
+  auth: (environment: Environment) => readAuthConfig(environment, 'host'),
+  migrate: readMigrateConfig,
+}
+const components = Object.keys(readers) as readonly (keyof typeof readers)[]
+
+/** A container's environment as a kubelet would make it. */
+function environmentOf(objects: readonly Rendered[], component: string): Environment {
+  const workload = workloads(objects).find(
+    ({ metadata }) => metadata.labels['app.kubernetes.io/component'] === component,
+  )
+  const variables = (workload?.['spec'].template.spec.containers[0].env ?? []) as Variable[]
+  return Object.fromEntries(variables.map((variable) => [variable.name, valueOf(variable)]))
+}
+
+function valueOf({ value, valueFrom }: Variable): string {
+  const secret = valueFrom?.secretKeyRef
+  if (secret) return `postgresql://${secret.name}:${secret.key}@postgres/cardea`
+  return (
+    value ?? (valueFrom?.fieldRef?.fieldPath === 'metadata.namespace' ? 'cardea-system' : 'pod')
+  )
+}
+
+/** The variables that a program looks at. */
+function readBy(read: (environment: Environment) => unknown): readonly string[] {
+  const names = new Set<string>()
+  const environment = new Proxy<Environment>(
+    {},
+    {
+      get: (_, name) => {
+        names.add(String(name))
+        return undefined
+      },
+    },
+  )
+  expect(() => read(environment)).toThrow(ConfigurationError)
+  return [...names].toSorted()
+}
+
+test.each(components)('%s is told every setting that it reads, and no other', (component) => {
+  const told = render({
+    'database.admin.secretName': 'admin',
+    'database.auth.changesKey': 'direct',
+    'database.operator.changesKey': 'direct',
+  })
+  expect(Object.keys(environmentOf(told, component)).toSorted()).toEqual(readBy(readers[component]))
+})
+
+test.each(Object.entries(installations))('with %s every program starts', (_, values) => {
+  const objects = render(values)
+  for (const component of components) {
+    const environment = environmentOf(objects, component)
+    if (Object.keys(environment).length > 0) {
+      expect(readers[component](environment), component).toBeDefined()
+    }
+  }
+})
+
+test('what is not set in values.yaml is as it would be without the chart', () => {
+  const bare = { CARDEA_DATABASE_URL: 'postgresql://cardea-database-auth:uri@postgres/cardea' }
+  const told = readAuthConfig(environmentOf(render(), 'auth'), 'host')
+  expect({ ...told, replicaId: 'host' }).toEqual({
+    ...readAuthConfig(bare, 'host'),
+    // Two replicas share the limits from the start, and load balancers get their time.
+    minReplicas: 2,
+    drainDelay: 5000,
+  })
+})
