@@ -13,7 +13,7 @@ export async function holdingLock<T>(
   onWait: () => void,
   work: () => Promise<T>,
 ): Promise<T> {
-  for (let told = false; !acquire(place); ) {
+  for (let told = false; !claimLock(place); ) {
     if (!told) onWait()
     told = true
     await sleep(500)
@@ -28,7 +28,8 @@ export async function holdingLock<T>(
   }
 }
 
-function acquire(place: string): boolean {
+/** Takes the lock file `place` for this process, unless a process that lives holds it. */
+export function claimLock(place: string): boolean {
   const own = `${place}.${process.pid}`
   writeFileSync(own, JSON.stringify(identify(process.pid)))
   try {
@@ -40,8 +41,9 @@ function acquire(place: string): boolean {
   } finally {
     rmSync(own, { force: true })
   }
-  if (!isHeld(place)) rmSync(place, { force: true })
-  return false
+  if (isHeld(place)) return false
+  rmSync(place, { force: true })
+  return claimLock(place)
 }
 
 function isHeld(place: string): boolean {

@@ -1,0 +1,105 @@
+import path from 'node:path'
+import { type Daemon, startDaemon, untilReady } from './daemon.ts'
+import type { DatabaseUrls } from './database.ts'
+import { place, ROOT } from './place.ts'
+
+/** What is told when a part starts and when it ends unasked. */
+export interface Watcher {
+  onStart(name: string, pid: number): void
+  onExit(name: string, how: string): void
+}
+
+export interface OperatorPorts {
+  readonly metrics: number
+}
+
+export interface AuthReplica {
+  readonly name: string
+  /** How many there are together. */
+  readonly replicas: number
+  readonly public: number
+  readonly metrics: number
+}
+
+/** A program of Cardea's own, as a process, and where it answers. */
+export interface Program {
+  readonly daemon: Daemon
+  /** The public base address, which the operator does not have. */
+  readonly url: string | undefined
+  /** The full address of its metrics. */
+  readonly metrics: string
+}
+
+/**
+ * Starts the operator with nothing but its service account's rights, and waits until it is ready.
+ *
+ * @throws with the end of its log when it does not become ready.
+ */
+export async function startOperator(
+  urls: DatabaseUrls,
+  ports: OperatorPorts,
+  watcher: Watcher,
+): Promise<Program> {
+  const settings = {
+    KUBECONFIG: place.operatorKubeconfig,
+    CARDEA_DATABASE_URL: urls.operator,
+    CARDEA_KMS: 'local',
+    CARDEA_KMS_LOCAL_KEY_FILE: place.kmsKey,
+    CARDEA_METRICS_LISTEN: `127.0.0.1:${ports.metrics}`,
+    // Like a pod's name it outlives a crash, so the one that is started again takes its lease up at once.
+    CARDEA_IDENTITY: 'cardea-operator-local',
+  }
+  return startProgram('operator', 'operator.ts', settings, ports, watcher)
+}
+
+/**
+ * Starts one auth service and waits until it is ready.
+ *
+ * @throws with the end of its log when it does not become ready.
+ */
+export async function startAuth(
+  urls: DatabaseUrls,
+  replica: AuthReplica,
+  watcher: Watcher,
+): Promise<Program> {
+  const settings = {
+    CARDEA_DATABASE_URL: urls.auth,
+    CARDEA_LISTEN: `127.0.0.1:${replica.public}`,
+    CARDEA_METRICS_LISTEN: `127.0.0.1:${replica.metrics}`,
+    CARDEA_REPLICA_ID: replica.name,
+    CARDEA_MIN_REPLICAS: String(replica.replicas),
+    // No load balancer has to notice that it goes.
+    CARDEA_DRAIN_DELAY: '0s',
+  }
+  return startProgram(replica.name, 'auth.ts', settings, replica, watcher)
+}
+
+async function startProgram(
+  name: string,
+  script: string,
+  settings: Readonly<Record<string, string>>,
+  ports: OperatorPorts | AuthReplica,
+  watcher: Watcher,
+): Promise<Program> {
+  const daemon = startDaemon({
+    name,
+    command: process.execPath,
+    args: [path.join(ROOT, 'src', 'main', script)],
+    cwd: ROOT,
+    env: { ...process.env, ...settings },
+    logFile: path.join(place.logs, `${name}.log`),
+    graceMs: 25_000,
+    keepAlive: true,
+    onStart: (pid) => watcher.onStart(name, pid),
+    onExit: (how) => watcher.onExit(name, how),
+  })
+  const base = `http://127.0.0.1:${ports.metrics}`
+  try {
+    await untilReady(daemon, async () => (await fetch(`${base}/readyz`)).ok, 60_000)
+  } catch (error) {
+    await daemon.stop()
+    throw error
+  }
+  const url = 'public' in ports ? `http://127.0.0.1:${ports.public}` : undefined
+  return { daemon, url, metrics: `${base}/metrics` }
+}

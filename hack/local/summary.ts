@@ -1,0 +1,32 @@
+import { place, shown } from './place.ts'
+import type { RunningSystem } from './system.ts'
+
+/** What a person wants to know of a system that runs: its addresses, and what to try. */
+export function summarise(system: RunningSystem): string {
+  const [firstUrl, ...otherUrls] = system.authUrls
+  const [firstAuth, ...otherAuths] = system.auths
+  const rows: readonly (readonly [string, string | undefined])[] = [
+    ['checked', system.checked],
+    ['', ''],
+    ['auth service', firstUrl],
+    ...otherUrls.map((url) => ['', url] as const),
+    ['its metrics', firstAuth?.metrics],
+    ...otherAuths.map(({ metrics }) => ['', metrics] as const),
+    ['operator metrics', system.operator.metrics],
+    ['Kubernetes', system.server],
+    ['PostgreSQL', `127.0.0.1:${system.postgresPort} (DATABASE_URL)`],
+    ['logs', `${shown(place.logs)}/`],
+  ]
+  const table = rows.map(([name, value]) => `  ${name.padEnd(18)}${value ?? ''}`.trimEnd())
+  return `${table.join('\n')}
+
+  To try:
+    source ${shown(place.env)}
+    kubectl get cardea -A
+    kubectl explain apikey.spec
+    key=$(cardea unwrap -n acme ci-key)
+    curl -i -H "X-API-Key: $key" "$CARDEA_URL/check?scope=scans:read"      # 200
+    curl -i -H "X-API-Key: $key" "$CARDEA_URL/check?scope=scans:delete"    # 403, the key has no such scope
+    kubectl delete apikey ci -n acme                                       # from then on 401
+`
+}

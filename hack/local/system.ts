@@ -1,0 +1,196 @@
+import { copyFileSync } from 'node:fs'
+import { borrowServiceAccount, useContext } from './context.ts'
+import { startControlPlane } from './controlplane.ts'
+import { type DatabaseUrls, prepareDatabase } from './database.ts'
+import { writeCommands, writeEnvironment } from './environment.ts'
+import { installCardea } from './install.ts'
+import { keepKmsKey, keepPorts } from './keep.ts'
+import { place, shown } from './place.ts'
+import { startPostgres } from './postgres.ts'
+import { type Program, startAuth, startOperator, type Watcher } from './program.ts'
+import { type Progress, step } from './progress.ts'
+import { applyQuickstart, checkRequest, untilQuickstartReady } from './quickstart.ts'
+import { recordProcess } from './running.ts'
+import type { ToolPaths } from './tools.ts'
+
+export interface SystemOptions {
+  readonly tools: ToolPaths
+  readonly authReplicas: number
+  /** A context of the user's kubeconfig; undefined builds a cluster here. */
+  readonly context: string | undefined
+}
+
+/** How to stop what has been started so far, in the order of the starts. */
+export type Stops = (() => Promise<void>)[]
+
+export interface RunningSystem {
+  readonly operator: Program
+  readonly auths: readonly Program[]
+  readonly authUrls: readonly string[]
+  /** The API server's address, or which context leads to it. */
+  readonly server: string
+  readonly postgresPort: number
+  /** What the quickstart's key was allowed, for people. */
+  readonly checked: string
+}
+
+/**
+ * Starts the whole system on the data of the last time, or on none, and proves it with a checked request.
+ *
+ * @param stops is added to as the parts start, so that a start can be broken off anywhere.
+ * @throws with what failed, for people.
+ */
+export async function startSystem(
+  options: SystemOptions,
+  progress: Progress,
+  stops: Stops,
+): Promise<RunningSystem> {
+  let isUp = false
+  let publish = (): void => {}
+  const watcher: Watcher = {
+    onStart(name, pid) {
+      recordProcess(name, pid)
+      publish()
+    },
+    onExit(name, how) {
+      const log = `${shown(place.logs)}/${name}.log`
+      if (isUp) progress.say(`${name} ${how} and is started again; see ${log}`)
+    },
+  }
+  writeCommands(options.tools)
+  keepKmsKey()
+  const ports = await choosePorts(options.authReplicas)
+
+  const [[urls, postgresPort], server] = await step(
+    progress,
+    startTitle(options.context),
+    async () => {
+      return Promise.all([
+        startDatabase(options, ports('postgres'), watcher, stops),
+        startCluster(options, ports('kube-apiserver'), watcher, stops),
+      ])
+    },
+  )
+  const [operator, ...auths] = await step(
+    progress,
+    'Starting the operator and the auth service',
+    () => startPrograms(urls, ports, options.authReplicas, watcher, stops),
+  )
+  const authUrls = auths.flatMap(({ url }) => url ?? [])
+  publish = () =>
+    writeEnvironment({
+      authUrls,
+      authMetrics: auths.map(({ metrics }) => metrics),
+      operatorMetrics: operator.metrics,
+      operatorPid: operator.daemon.pid,
+      authPids: auths.map(({ daemon }) => daemon.pid),
+      databaseUrl: urls.superuser,
+    })
+  publish()
+
+  await step(
+    progress,
+    'Applying manifests/quickstart',
+    async () => {
+      await applyQuickstart(options.tools)
+      return untilQuickstartReady(options.tools, progress)
+    },
+    (count) => `${count} resources are Ready`,
+  )
+  const checked = await step(progress, 'Checking a request with the new key', () =>
+    checkRequest(authUrls),
+  )
+  isUp = true
+  return { operator, auths, authUrls, server, postgresPort, checked }
+}
+
+type Ports = (purpose: string) => number
+
+function choosePorts(replicas: number): Promise<Ports> {
+  const usual: (readonly [string, number])[] = [
+    ['postgres', 15432],
+    ['kube-apiserver', 16443],
+    ['operator metrics', 9090],
+  ]
+  for (const [position, name] of authNames(replicas).entries()) {
+    usual.push([name, 8080 + position], [`${name} metrics`, 9100 + position])
+  }
+  return keepPorts(new Map(usual))
+}
+
+function authNames(replicas: number): readonly string[] {
+  return Array.from({ length: replicas }, (_, position) => `auth-${position}`)
+}
+
+function startTitle(context: string | undefined): string {
+  return context === undefined
+    ? 'Starting PostgreSQL and a Kubernetes API server'
+    : `Starting PostgreSQL and preparing the cluster of "${context}"`
+}
+
+async function startDatabase(
+  { context }: SystemOptions,
+  port: number,
+  watcher: Watcher,
+  stops: Stops,
+): Promise<readonly [DatabaseUrls, number]> {
+  const server = await startPostgres(place.postgres, {
+    ...watcher,
+    port,
+    durable: true,
+    logFile: `${place.logs}/postgres.log`,
+  })
+  stops.push(() => server.stop())
+  // Each cluster has a database of its own: what one declares, the operator of another must not find and repair.
+  const name =
+    context === undefined ? 'cardea' : `cardea_${context.replaceAll(/[^a-z0-9]+/gi, '_')}`
+  return [await prepareDatabase(server, name.slice(0, 63).toLowerCase()), server.port]
+}
+
+async function startCluster(
+  options: SystemOptions,
+  port: number,
+  watcher: Watcher,
+  stops: Stops,
+): Promise<string> {
+  const { tools, context } = options
+  if (context !== undefined) {
+    await useContext(tools, context)
+    await installCardea(tools, place.kubeconfig)
+    await borrowServiceAccount(tools)
+    return `context "${context}"`
+  }
+  const plane = await startControlPlane(place.controlPlane, {
+    ...watcher,
+    tools,
+    port,
+    durable: true,
+    logDirectory: place.logs,
+  })
+  stops.push(() => plane.stop())
+  copyFileSync(plane.kubeconfig, place.kubeconfig)
+  copyFileSync(plane.operatorKubeconfig, place.operatorKubeconfig)
+  await installCardea(tools, place.kubeconfig)
+  return plane.server
+}
+
+async function startPrograms(
+  urls: DatabaseUrls,
+  ports: Ports,
+  replicas: number,
+  watcher: Watcher,
+  stops: Stops,
+): Promise<readonly [Program, ...Program[]]> {
+  const stopping = (program: Program): Program => {
+    stops.push(() => program.daemon.stop())
+    return program
+  }
+  const [operator, ...auths] = await Promise.all([
+    startOperator(urls, { metrics: ports('operator metrics') }, watcher).then(stopping),
+    ...authNames(replicas).map((name) => {
+      const own = { name, replicas, public: ports(name), metrics: ports(`${name} metrics`) }
+      return startAuth(urls, own, watcher).then(stopping)
+    }),
+  ])
+  return [operator, ...auths]
+}
