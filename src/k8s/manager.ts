@@ -84,8 +84,8 @@ export class Manager {
     return store
   }
 
-  /** Serves a kind with a reconciler. */
-  add<T extends CustomResource>(reconciler: Reconciler<T>): void {
+  /** Serves a kind with a reconciler; answers the kind's store. */
+  add<T extends CustomResource>(reconciler: Reconciler<T>): ObjectStore<T> {
     const { resource } = reconciler
     const { concurrency = 16, resyncInterval = 300_000, reconcileTimeout = 60_000 } = this.#options
     const informer = this.#inform<T>(resource)
@@ -107,6 +107,7 @@ export class Manager {
       controller.handle(change)
       this.#changed(change, change.deleted ? [] : reconciler.references(change.object))
     })
+    return informer.store
   }
 
   /** Whether every cache has been filled. */

@@ -5,7 +5,7 @@ import { type APIKey, apiKeyKind } from '../api/v1alpha1/apikey.ts'
 import { ConfigurationError, readEnvironment } from '../config/environment.ts'
 import { kmsSettings } from '../config/kms.ts'
 import { KubeClient } from '../k8s/client.ts'
-import { type SecretObject, secretKind, secretText } from '../k8s/secret.ts'
+import { SECRETS, type SecretObject, secretText } from '../k8s/secret.ts'
 import { type Envelope, open, parseEnvelope } from '../kms/envelope.ts'
 import type { Context } from '../kms/keymanagement.ts'
 import { apiKeyContext } from '../operator/apikey/aad.ts'
@@ -86,7 +86,7 @@ async function fromCluster(
     given ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'
   const client = KubeClient.fromKubeConfig(config, { userAgent: 'cardea-unwrap' })
   try {
-    const secret = await client.get<SecretObject>(secretKind, namespace, name)
+    const secret = await client.get<SecretObject>(SECRETS, namespace, name)
     if (!secret) throw new UnwrapProblem(`there is no Secret "${name}" in namespace "${namespace}"`)
     const envelope = parseEnvelope(secretText(secret, 'envelope') ?? '')
     if (!envelope) throw new UnwrapProblem(`Secret "${name}" holds no envelope`)

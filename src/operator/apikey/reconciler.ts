@@ -7,6 +7,7 @@ import {
   loadSecrets,
   removeSecrets,
 } from '../../db/apikey.ts'
+import { referenceKey } from '../../k8s/object.ts'
 import {
   done,
   type Outcome,
@@ -42,7 +43,12 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
   }
 
   references(apiKey: APIKey): readonly string[] {
-    return belongsTo(apiKey)
+    const { secretRef } = apiKey.spec
+    const { namespace } = apiKey.metadata
+    return [
+      ...belongsTo(apiKey),
+      ...(secretRef ? [referenceKey('Secret', namespace, secretRef.name)] : []),
+    ]
   }
 
   async reconcile(apiKey: APIKey, context: ReconcileContext): Promise<Result> {
@@ -110,9 +116,9 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
       }
       if (delivered.result !== 'unchanged' && wasDelivered(apiKey, current)) {
         const what =
-          delivered.result === 'created'
-            ? 'was gone'
-            : `differed in ${(delivered.differences ?? []).join(', ')}`
+          delivered.result === 'repaired'
+            ? `differed in ${delivered.differences.join(', ')}`
+            : 'was gone'
         events.push(
           repairEvent(
             deps,

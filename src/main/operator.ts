@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { KubeConfig } from '@kubernetes/client-node'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { ConfigurationError } from '../config/environment.ts'
+import { type OperatorConfig, readOperatorConfig } from '../config/operator.ts'
+import { ChangeFeed } from '../db/changes.ts'
+import { takeLeadership } from '../db/leadership.ts'
+import { MigrationRefused } from '../db/migrate.ts'
+import { openPool } from '../db/pool.ts'
+import { waitForSchema } from '../db/schema.ts'
+import { KubeClient } from '../k8s/client.ts'
+import { Manager } from '../k8s/manager.ts'
+import { RuntimeMetrics } from '../k8s/metrics.ts'
+import { buildOperator } from '../operator/operator.ts'
+import { openKeyManagement } from './kms.ts'
+import { openLogger } from './logger.ts'
+import { serveProbes } from './probes.ts'
+import { version } from './version.ts'
+
+const name = 'cardea-operator'
+/** How often what every replica has long read is dropped from the change feed, and for how long it is kept. */
+const pruning = { every: 300_000, keep: '1 hour' } as const
+
+/** `cardea operator`: runs until it is told to stop. @returns the exit code */
+export async function runOperator(): Promise<number> {
+  let config: OperatorConfig
+  try {
+    config = readOperatorConfig(process.env, `${hostname()}-${process.pid}`)
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    process.stderr.write(`${name}: ${error.message}\n`)
+    return 2
+  }
+  try {
+    return await run(config)
+  } catch (error) {
+    if (!(error instanceof ConfigurationError || error instanceof MigrationRefused)) throw error
+    process.stderr.write(`${name}: ${error.message}\n`)
+    return 2
+  }
+}
+
+async function run(config: OperatorConfig): Promise<number> {
+  const logger = openLogger(config.logLevel, name)
+  const stopping = new AbortController()
+  const ended = endOfProgram(stopping)
+  const registry = openRegistry()
+  const kms = openKeyManagement(config.kms)
+  if (kms.provider === 'local') {
+    logger.warn(
+      {},
+      'the key-encryption key is a local file: whoever reads it reads every secret; use a KMS in production',
+    )
+  }
+  const pool = openPool({
+    connectionString: config.databaseUrl,
+    applicationName: name,
+    log: logger,
+    max: config.concurrency + 4,
+  })
+  const metrics = new RuntimeMetrics(registry)
+  const client = KubeClient.fromKubeConfig(loadKubeConfig(), { userAgent: `${name}/${version}` })
+  let fence: Awaited<ReturnType<typeof takeLeadership>> | undefined
+  let synced = false
+  const manager = new Manager({
+    client,
+    logger,
+    metrics,
+    fieldManager: name,
+    identity: config.identity,
+    namespaces: config.watchNamespaces,
+    concurrency: config.concurrency,
+    resyncInterval: config.resyncInterval,
+    lease: {
+      ...config.lease,
+      acquireFence: async () => {
+        fence = await takeLeadership(pool, config.installation, config.identity)
+      },
+    },
+  })
+  const lost = (): void => {
+    logger.error({}, 'another operator leads: this one ends')
+    ended.end(1)
+  }
+  const probes = await serveProbes(config.metricsListen, {
+    registry,
+    unready: () => (synced ? undefined : 'the caches are not filled yet'),
+  })
+  logger.info({ version, installation: config.installation, metrics: probes.address() }, 'started')
+  try {
+    await waitForSchema(pool, logger, stopping.signal)
+    const operator = buildOperator({
+      manager,
+      pool,
+      kms,
+      config,
+      fence: () => {
+        if (!fence) throw new Error('no leadership was taken')
+        return fence
+      },
+      randomBytes,
+      repaired: repairCounter(registry),
+      onFenced: lost,
+    })
+    const feed = new ChangeFeed({
+      connectionString: config.changesDatabaseUrl,
+      applicationName: `${name}-changes`,
+      log: logger,
+      onReload: async () => {},
+      onChanges: async (changes) => operator.changed(changes),
+    })
+    await manager.start(lost)
+    synced = manager.hasSynced
+    feed.start()
+    const prune = setInterval(() => {
+      if (!manager.isLeading) return
+      pool
+        .query('select cardea.prune_changes($1::interval)', [pruning.keep])
+        .catch((error: Error) => {
+          logger.warn({ err: error }, 'the change feed was not pruned')
+        })
+    }, pruning.every)
+    const code = await ended.code
+    logger.info({}, 'stopping')
+    clearInterval(prune)
+    await feed.stop()
+    await manager.stop(code === 0 ? config.drainTimeout : 0)
+    return code
+  } catch (error) {
+    if (stopping.signal.aborted) return 0
+    throw error
+  } finally {
+    probes.close()
+    await pool.end()
+    logger.info({}, 'stopped')
+  }
+}
+
+/** The end comes by a signal, with code 0, or by a reason of the program's own. */
+function endOfProgram(stopping: AbortController) {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const end = (code: number): void => {
+    stopping.abort()
+    resolve(code)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(0))
+  return { code: promise, end }
+}
+
+function loadKubeConfig(): KubeConfig {
+  const kubeConfig = new KubeConfig()
+  kubeConfig.loadFromDefault()
+  if (!kubeConfig.getCurrentCluster()) {
+    throw new ConfigurationError([
+      {
+        variable: 'KUBECONFIG',
+        problem: 'must name a kubeconfig with a current context, outside a cluster',
+      },
+    ])
+  }
+  return kubeConfig
+}
+
+function openRegistry(): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const build = new Gauge({
+    name: 'cardea_build_info',
+    help: 'The version of the program.',
+    labelNames: ['version'],
+    registers: [registry],
+  })
+  build.set({ version }, 1)
+  return registry
+}
+
+function repairCounter(registry: Registry): (kind: string, where: 'row' | 'secret') => void {
+  const counter = new Counter({
+    name: 'cardea_drift_repairs_total',
+    help: 'Records and Secrets that somebody changed by hand and that were repaired.',
+    labelNames: ['kind', 'where'],
+    registers: [registry],
+  })
+  return (kind, where) => counter.inc({ kind, where })
+}
+
+if (import.meta.main) process.exit(await runOperator())

@@ -1,0 +1,80 @@
+import type { Pool } from 'pg'
+import { organizationKind } from '../api/v1alpha1/organization.ts'
+import type { Change } from '../db/changes.ts'
+import type { Fence } from '../db/transaction.ts'
+import type { Manager } from '../k8s/manager.ts'
+import { type CustomResource, type KubeObject, referenceKey } from '../k8s/object.ts'
+import type { Reconciler } from '../k8s/reconciler.ts'
+import { OwnedSecrets, SECRETS, type SecretObject } from '../k8s/secret.ts'
+import type { ObjectStore } from '../k8s/store.ts'
+import type { KeyManagement } from '../kms/keymanagement.ts'
+import { APIKeyReconciler } from './apikey/reconciler.ts'
+import type { OperatorDependencies } from './dependencies.ts'
+import { guarded } from './guarded.ts'
+import { wakeHandMade } from './handmade.ts'
+import { OrganizationReconciler } from './organization.ts'
+import { ProjectReconciler } from './project.ts'
+import { RBACBindingReconciler } from './rbacbinding.ts'
+import { RBACRoleReconciler } from './rbacrole.ts'
+
+/** The label of every Secret that an installation makes, by which it watches them and no others. */
+export const secretLabel = `${organizationKind.group}/installation`
+
+export interface OperatorOptions {
+  readonly manager: Manager
+  readonly pool: Pool
+  readonly kms: KeyManagement
+  readonly config: {
+    readonly installation: string
+    readonly allowPlainSecrets: boolean
+    readonly adoptOrganizations: readonly string[]
+  }
+  readonly fence: () => Fence
+  readonly randomBytes: (length: number) => Uint8Array
+  readonly repaired: (kind: string, where: 'row' | 'secret') => void
+  /** Told when a write was fenced off: the program must end. */
+  readonly onFenced: () => void
+}
+
+/** Registers the reconcilers of the five kinds with the manager. */
+export function buildOperator(options: OperatorOptions) {
+  const { manager, config, onFenced } = options
+  const label = { name: secretLabel, value: config.installation }
+  const store = manager.watch<SecretObject>(SECRETS, `${label.name}=${label.value}`)
+  const secrets = new OwnedSecrets({
+    client: manager.client,
+    store,
+    label,
+    fieldManager: 'cardea-operator',
+  })
+  const changedByHand = new Set<string>()
+  const deps: OperatorDependencies = { ...options, ...config, secrets, changedByHand }
+  const stores = new Map<string, ObjectStore<KubeObject>>()
+  const add = <T extends CustomResource>(reconciler: Reconciler<T>): void => {
+    const served = manager.add(guarded(reconciler, onFenced))
+    stores.set(reconciler.resource.kind, served as unknown as ObjectStore<KubeObject>)
+  }
+  add(new OrganizationReconciler(deps))
+  add(new ProjectReconciler(deps))
+  add(new RBACRoleReconciler(deps))
+  add(new APIKeyReconciler(deps))
+  add(new RBACBindingReconciler(deps))
+  return {
+    /** Takes in what the change feed tells. */
+    changed: (changes: readonly Change[]): void =>
+      wakeHandMade(changes, {
+        installation: config.installation,
+        changedByHand,
+        resourceOf: (kind, id) => resourceOf(stores.get(kind), id),
+        wake: (reference, reason) => manager.wake(reference, reason),
+      }),
+  }
+}
+
+function resourceOf(store: ObjectStore<KubeObject> | undefined, id: string): string | undefined {
+  for (const object of store?.values() ?? []) {
+    const { kind, metadata, status } = object as KubeObject & { status?: { id?: string } }
+    if (status?.id === id) return referenceKey(kind, metadata.namespace, metadata.name)
+  }
+  return undefined
+}
