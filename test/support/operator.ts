@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import { KubeConfig } from '@kubernetes/client-node'
+import { Pool } from 'pg'
+import { pino } from 'pino'
+import { Counter, Registry } from 'prom-client'
+import { ChangeFeed } from '../../src/db/changes.ts'
+import { takeLeadership } from '../../src/db/leadership.ts'
+import type { Fence } from '../../src/db/transaction.ts'
+import { KubeClient } from '../../src/k8s/client.ts'
+import { Manager } from '../../src/k8s/manager.ts'
+import { RuntimeMetrics } from '../../src/k8s/metrics.ts'
+import type { KeyManagement } from '../../src/kms/keymanagement.ts'
+import { localKeyManagement } from '../../src/kms/local.ts'
+import { buildOperator } from '../../src/operator/operator.ts'
+import { type TestCluster, testCluster } from './controlplane.ts'
+import { type TestDatabase, testDatabase } from './postgres.ts'
+
+export interface OperatorSetting {
+  readonly namespaces: readonly string[]
+  readonly database?: TestDatabase
+  readonly installation?: string
+  readonly allowPlainSecrets?: boolean
+  readonly adoptOrganizations?: readonly string[]
+  readonly kms?: KeyManagement
+  readonly resyncInterval?: number
+}
+
+/** An operator in this process, under the operator's own rights in the cluster and in the database. */
+export interface TestOperator {
+  readonly manager: Manager
+  readonly client: KubeClient
+  readonly database: TestDatabase
+  readonly pool: Pool
+  readonly registry: Registry
+  readonly kms: KeyManagement
+  /** Lines that it logged, from `info` up. */
+  readonly log: readonly string[]
+  /** Ends it as SIGTERM would. */
+  stop(): Promise<void>
+}
+
+export const testKek = localKeyManagement(randomBytes(32).toString('base64'))
+
+export async function startOperator(setting: OperatorSetting): Promise<TestOperator> {
+  const cluster: TestCluster = testCluster()
+  const database = setting.database ?? (await testDatabase())
+  const kubeConfig = new KubeConfig()
+  kubeConfig.loadFromFile(cluster.operatorKubeconfig)
+  const log: string[] = []
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void log.push(line) })
+  const registry = new Registry()
+  const client = KubeClient.fromKubeConfig(kubeConfig)
+  const pool = new Pool({ connectionString: database.operatorUrl, max: 20 })
+  pool.on('error', () => {})
+  const installation = setting.installation ?? 'test'
+  let fence: Fence | undefined = await takeLeadership(pool, installation, 'test')
+  const kms = setting.kms ?? testKek
+  const manager = new Manager({
+    client,
+    logger,
+    metrics: new RuntimeMetrics(registry),
+    fieldManager: 'cardea-operator',
+    identity: 'test',
+    namespaces: setting.namespaces,
+    ...(setting.resyncInterval !== undefined && { resyncInterval: setting.resyncInterval }),
+  })
+  const repairs = new Counter({
+    name: 'cardea_drift_repairs_total',
+    help: 'Repairs.',
+    labelNames: ['kind', 'where'],
+    registers: [registry],
+  })
+  const operator = buildOperator({
+    manager,
+    pool,
+    kms,
+    config: {
+      installation,
+      allowPlainSecrets: setting.allowPlainSecrets ?? false,
+      adoptOrganizations: setting.adoptOrganizations ?? [],
+    },
+    fence: () => {
+      if (!fence) throw new Error('no fence')
+      return fence
+    },
+    randomBytes,
+    repaired: (kind, where) => repairs.inc({ kind, where }),
+    onFenced: () => {
+      fence = undefined
+    },
+  })
+  const feed = new ChangeFeed({
+    connectionString: database.operatorUrl,
+    applicationName: 'test-operator',
+    log: logger,
+    onReload: async () => {},
+    onChanges: async (changes) => operator.changed(changes),
+  })
+  await manager.start(() => {})
+  feed.start()
+  return {
+    manager,
+    client,
+    database,
+    pool,
+    registry,
+    kms,
+    log,
+    async stop() {
+      await feed.stop()
+      await manager.stop(5000)
+      await pool.end()
+      if (!setting.database) await database.drop()
+    },
+  }
+}
