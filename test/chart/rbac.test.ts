@@ -45,6 +45,7 @@ test('the operator may do what its client does, and no more', () => {
   expect(granted).toEqual([
     ['cardea.dev', 'apikeys', 'get list watch patch'],
     ['cardea.dev', 'apikeys/status', 'patch'],
+    ['cardea.dev', 'apikeys/finalizers', 'update'],
     ['', 'secrets', 'get list watch create patch delete'],
     ['events.k8s.io', 'events', 'create patch'],
   ])

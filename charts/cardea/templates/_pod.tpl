@@ -36,22 +36,19 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Replicas apart from each other: a zone or a node that is lost takes one, not all. */}}
+{{/*
+Replicas apart from each other: a zone or a node that is lost takes one, not all. A constraint without a labelSelector is
+about the component's own pods.
+*/}}
 {{- define "cardea.topologySpread" -}}
-{{- $values := get .root.Values .component -}}
-topologySpreadConstraints:
-{{- if $values.topologySpreadConstraints }}
-  {{- toYaml $values.topologySpreadConstraints | nindent 2 }}
-{{- else }}
-{{- $selector := include "cardea.selectorLabels" . }}
+{{- $own := dict "labelSelector" (dict "matchLabels" (include "cardea.selectorLabels" . | fromYaml)) "matchLabelKeys" (list "pod-template-hash") }}
+{{- $default := list }}
 {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
-  - topologyKey: {{ . }}
-    maxSkew: 1
-    whenUnsatisfiable: ScheduleAnyway
-    matchLabelKeys: [pod-template-hash]
-    labelSelector:
-      matchLabels: {{- $selector | nindent 8 }}
+{{- $default = append $default (dict "topologyKey" . "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway") }}
 {{- end }}
+topologySpreadConstraints:
+{{- range default $default (get .root.Values .component).topologySpreadConstraints }}
+  - {{ hasKey . "labelSelector" | ternary . (merge (deepCopy .) $own) | toYaml | indent 4 | trim }}
 {{- end }}
 {{- end }}
 
