@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { type GeneratedFiles, generate, generatedFolders } from './generate/files.ts'
+import { type Stale, staleFiles } from './generate/stale.ts'
 import { terminalProgress } from './local/progress.ts'
 import { ensureTools } from './local/tools.ts'
 
@@ -28,7 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
   process.chdir(join(import.meta.dirname, '..'))
   const { helm } = await ensureTools(terminalProgress())
   const files = await generate(helm)
-  const stale = await staleFiles(files)
+  const stale = await staleFiles('.', files, generatedFolders)
   if (!args.includes('--check')) {
     await write(files, stale)
     process.stdout.write(`generate: ${files.size} files, ${stale.length} of them changed\n`)
@@ -38,27 +39,6 @@ async function main(args: readonly string[]): Promise<number> {
   const list = stale.map(({ path, why }) => `  ${path}: ${why}\n`).join('')
   process.stderr.write(`generate: stale, run node hack/generate.ts and commit:\n${list}`)
   return 1
-}
-
-interface Stale {
-  readonly path: string
-  readonly why: 'missing' | 'differs' | 'nothing generates it any more'
-}
-
-async function staleFiles(files: GeneratedFiles): Promise<readonly Stale[]> {
-  const stale: Stale[] = []
-  for (const [path, content] of files) {
-    const present = await readFile(path, 'utf8').catch(() => undefined)
-    if (present !== content)
-      stale.push({ path, why: present === undefined ? 'missing' : 'differs' })
-  }
-  for (const folder of generatedFolders) {
-    for (const name of await readdir(folder).catch(() => [])) {
-      const path = join(folder, name)
-      if (!files.has(path)) stale.push({ path, why: 'nothing generates it any more' })
-    }
-  }
-  return stale
 }
 
 async function write(files: GeneratedFiles, stale: readonly Stale[]): Promise<void> {

@@ -52,7 +52,6 @@ const kept = [
   'enum',
   'minLength',
   'maxLength',
-  'minItems',
   'maxItems',
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',

@@ -5,6 +5,8 @@ import type { APIKeyStatus } from '../../src/api/v1alpha1/apikey.ts'
 import { apiKeyKind } from '../../src/api/v1alpha1/apikey.ts'
 import { kinds } from '../../src/api/v1alpha1/kinds.ts'
 import { organizationKind } from '../../src/api/v1alpha1/organization.ts'
+import { builtInRoleNames } from '../../src/api/v1alpha1/rbacrole.ts'
+import { builtInRoles } from '../../src/domain/role.ts'
 import { type TestCluster, testCluster } from '../support/controlplane.ts'
 import { type Resources, resourcesIn } from '../support/resources.ts'
 import { allSpecs } from '../support/specs/all.ts'
@@ -54,6 +56,10 @@ describe.each(kinds)('the CRD of $kind', (kind) => {
   })
 })
 
+test('the built-in roles are those whose names no RBACRole may have', () => {
+  expect([...builtInRoleNames].sort()).toEqual(Object.keys(builtInRoles).sort())
+})
+
 describe('a resource that no operator has seen', () => {
   test.each(allSpecs)('has observedGeneration -1: $kind.kind', async ({ kind, valid }) => {
     const { body } = await resources.create(kind, 'unseen', valid)
@@ -84,7 +90,7 @@ describe('the status of an APIKey', () => {
         status: 'True',
         observedGeneration: 1,
         lastTransitionTime: at,
-        reason: 'Reconciled',
+        reason: 'Succeeded',
         message: 'The key is delivered.',
       },
     ],
@@ -114,7 +120,7 @@ describe('the status of an APIKey', () => {
     expect(shown).toMatch(
       /NAMESPACE +NAME +ORGANIZATION +PROJECT +SECRET +EXPIRES +NEXT ROTATION +READY +REASON +MESSAGE +ID +AGE/,
     )
-    expect(shown).toMatch(/reported +acme +ci-key +2026-11-21T10:00:00Z .*True +Reconciled/)
+    expect(shown).toMatch(/reported +acme +ci-key +2026-11-21T10:00:00Z .*True +Succeeded/)
   })
 })
 

@@ -3,7 +3,7 @@ import type { KindDefinition } from '../../src/api/v1alpha1/resource.ts'
 import type { TestCluster } from './controlplane.ts'
 
 /** What the API server said to a resource. */
-export interface Verdict {
+interface Verdict {
   readonly admitted: boolean
   /** The fields that it refused, with what it said of them. */
   readonly refusals: readonly Refusal[]
@@ -16,7 +16,7 @@ export interface Refusal {
   readonly message: string
 }
 
-export interface ResourceBody {
+interface ResourceBody {
   readonly metadata: { readonly name: string; readonly resourceVersion: string }
   readonly spec: object
   readonly status?: object

@@ -13,9 +13,8 @@ import { commonStatus } from './status.ts'
 import { matching, text } from './text.ts'
 import { observedTime, timestamp } from './timestamp.ts'
 
-export const secretFormats = ['Envelope', 'Plain'] as const
-export type SecretFormat = (typeof secretFormats)[number]
-export const keyStates = ['Active', 'Retiring'] as const
+const secretFormats = ['Envelope', 'Plain'] as const
+const keyStates = ['Active', 'Retiring'] as const
 
 const rateLimit = z.strictObject({
   requests: z
@@ -77,7 +76,7 @@ const digest = z.strictObject({
   ),
 })
 
-export const apiKeySpec = withTransitions(
+const apiKeySpec = withTransitions(
   withRules(
     z.strictObject({
       organizationRef: organizationRef(),
@@ -171,7 +170,7 @@ const keyStatus = z.object({
     .describe('Active: the current secret. Retiring: the former one, which works until expiresAt.'),
 })
 
-export const apiKeyStatus = z.object({
+const apiKeyStatus = z.object({
   ...commonStatus,
   prefix: text(10).describe('What the current key begins with, before the underscore.').optional(),
   keys: mapOf(keyStatus, ['id'], { max: 8 })

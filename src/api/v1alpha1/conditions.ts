@@ -34,7 +34,7 @@ export const conditions: Readonly<Record<ConditionType, ConditionFacts>> = {
 }
 
 /** Who must act before the resource can be Ready. */
-export type Actor = 'nobody' | 'author' | 'administrator'
+type Actor = 'nobody' | 'author' | 'administrator'
 
 /** Where a reason leaves the resource: `ready`; `wait` and `retry` are Reconciling; `stalled`; `deleting`. */
 export type Outcome = 'ready' | 'wait' | 'retry' | 'stalled' | 'deleting'
@@ -46,7 +46,7 @@ interface ReasonFacts {
 }
 
 export const reasons = {
-  Reconciled: {
+  Succeeded: {
     outcome: 'ready',
     actor: 'nobody',
     means: 'The record, and the Secret where there is one, agree with the spec.',
@@ -177,6 +177,12 @@ export const reasons = {
     actor: 'nobody',
     means:
       'The resource is being deleted and its record is being dealt with by its deletionPolicy.',
+  },
+  DeletionBlocked: {
+    outcome: 'deleting',
+    actor: 'author',
+    means:
+      'The reason of Ready while the condition DeletionBlocked is True; the message names what to delete first.',
   },
   HasChildren: {
     outcome: 'deleting',

@@ -1,14 +1,12 @@
 import { z } from 'zod'
 
 /** What the record of a deleted resource comes to. */
-export const deletionPolicies = ['Retain', 'Delete'] as const
+const deletionPolicies = ['Retain', 'Delete'] as const
 export type DeletionPolicy = (typeof deletionPolicies)[number]
 export const defaultDeletionPolicy: DeletionPolicy = 'Retain'
 
 /** Whether a resource may take over a record that it did not make. */
-export const adoptionPolicies = ['Never', 'IfUnowned'] as const
-export type AdoptionPolicy = (typeof adoptionPolicies)[number]
-export const defaultAdoptionPolicy: AdoptionPolicy = 'Never'
+const adoptionPolicies = ['Never', 'IfUnowned'] as const
 
 /** What every spec has. The defaults are the program's, not the CRD's, so that a GitOps diff stays empty. */
 export const lifecycle = {

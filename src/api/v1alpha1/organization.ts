@@ -11,9 +11,8 @@ import { commonStatus } from './status.ts'
 import { line, matching, text } from './text.ts'
 import { timestamp } from './timestamp.ts'
 
-export const managements = ['GitOps', 'Mixed'] as const
-export type Management = (typeof managements)[number]
-export const signInMethods = ['Password', 'EmailCode', 'Passkey', 'SSO'] as const
+const managements = ['GitOps', 'Mixed'] as const
+const signInMethods = ['Password', 'EmailCode', 'Passkey', 'SSO'] as const
 
 /** What the settings of sign-in say of themselves for as long as there is no sign-in to obey them. */
 const later = 'It is stored now and takes effect with the version of Cardea that brings sign-in.'
@@ -114,7 +113,7 @@ const sessions = withRules(
   },
 )
 
-export const organizationSpec = z.strictObject({
+const organizationSpec = z.strictObject({
   displayName: line('displayName', 120).describe(
     'The name of the organization for people, 1 to 120 characters. Example: Acme.',
   ),
@@ -194,7 +193,7 @@ export const organizationSpec = z.strictObject({
 })
 export type OrganizationSpec = z.infer<typeof organizationSpec>
 
-export const organizationStatus = z.object(commonStatus)
+const organizationStatus = z.object(commonStatus)
 export type OrganizationStatus = z.infer<typeof organizationStatus>
 export type Organization = Resource<'Organization', OrganizationSpec, OrganizationStatus>
 
@@ -214,7 +213,7 @@ export const organizationKind = defineKind({
       holds: (name) => labelPattern.test(name),
     },
   ],
-  reasons: ['AdoptionNotAllowed', 'HasChildren'],
+  reasons: ['AdoptionNotAllowed', 'DeletionBlocked', 'HasChildren'],
   columns: [
     {
       name: 'Display Name',

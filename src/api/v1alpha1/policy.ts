@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** How the organization gets the credentials of third-party providers. */
-export const providerCredentialModes = ['VaultOnly', 'BringYourOwn', 'Either'] as const
+const providerCredentialModes = ['VaultOnly', 'BringYourOwn', 'Either'] as const
 
 const stored = (what: string) =>
   z.boolean().describe(`Whether ${what} are stored. Default: false, they are not.`).optional()

@@ -23,7 +23,7 @@ const overrides = z.strictObject({
     .optional(),
 })
 
-export const projectSpec = z.strictObject({
+const projectSpec = z.strictObject({
   organizationRef: organizationRef(),
   displayName: line('displayName', 120).describe(
     'The name of the project for people, 1 to 120 characters. Example: Scanner.',
@@ -37,7 +37,7 @@ export const projectSpec = z.strictObject({
 })
 export type ProjectSpec = z.infer<typeof projectSpec>
 
-export const projectStatus = z.object(commonStatus)
+const projectStatus = z.object(commonStatus)
 export type ProjectStatus = z.infer<typeof projectStatus>
 export type Project = Resource<'Project', ProjectSpec, ProjectStatus>
 
@@ -57,7 +57,13 @@ export const projectKind = defineKind({
       holds: (name) => labelPattern.test(name),
     },
   ],
-  reasons: ['OrganizationNotFound', 'OrganizationNotReady', 'QuotaExceeded', 'HasChildren'],
+  reasons: [
+    'OrganizationNotFound',
+    'OrganizationNotReady',
+    'QuotaExceeded',
+    'DeletionBlocked',
+    'HasChildren',
+  ],
   columns: [
     {
       name: 'Organization',

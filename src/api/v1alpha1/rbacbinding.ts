@@ -15,8 +15,7 @@ import { celString, withRules } from './rule.ts'
 import { commonStatus } from './status.ts'
 import { line } from './text.ts'
 
-export const subjectKinds = ['User', 'Group', 'APIKey'] as const
-export type SubjectKind = (typeof subjectKinds)[number]
+const subjectKinds = ['User', 'Group', 'APIKey'] as const
 
 const subject = withRules(
   z.strictObject({
@@ -44,9 +43,8 @@ const subject = withRules(
     holds: ({ kind, name }) => kind !== 'APIKey' || isObjectName(name),
   },
 )
-export type Subject = z.infer<typeof subject>
 
-export const rbacBindingSpec = z.strictObject({
+const rbacBindingSpec = z.strictObject({
   organizationRef: organizationRef(),
   projectRef: projectRef()
     .describe(
@@ -63,7 +61,7 @@ export const rbacBindingSpec = z.strictObject({
 })
 export type RBACBindingSpec = z.infer<typeof rbacBindingSpec>
 
-export const rbacBindingStatus = z.object(commonStatus)
+const rbacBindingStatus = z.object(commonStatus)
 export type RBACBindingStatus = z.infer<typeof rbacBindingStatus>
 export type RBACBinding = Resource<'RBACBinding', RBACBindingSpec, RBACBindingStatus>
 

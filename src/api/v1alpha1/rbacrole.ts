@@ -18,7 +18,7 @@ const permission = matching(
   'permissions must hold resource:verb in lower case, where the verb may be *, for example scans:read or scans/results:*',
 )
 
-export const rbacRoleSpec = z.strictObject({
+const rbacRoleSpec = z.strictObject({
   organizationRef: organizationRef(),
   description: text(500).describe('What the role is for. Default: none.').optional(),
   permissions: setOf(permission, { min: 1, max: 200 }).describe(
@@ -28,7 +28,7 @@ export const rbacRoleSpec = z.strictObject({
 })
 export type RBACRoleSpec = z.infer<typeof rbacRoleSpec>
 
-export const rbacRoleStatus = z.object(commonStatus)
+const rbacRoleStatus = z.object(commonStatus)
 export type RBACRoleStatus = z.infer<typeof rbacRoleStatus>
 export type RBACRole = Resource<'RBACRole', RBACRoleSpec, RBACRoleStatus>
 
@@ -54,7 +54,7 @@ export const rbacRoleKind = defineKind({
       holds: (name) => !builtInRoleNames.some((builtIn) => builtIn === name),
     },
   ],
-  reasons: ['OrganizationNotFound', 'OrganizationNotReady', 'HasChildren'],
+  reasons: ['OrganizationNotFound', 'OrganizationNotReady', 'DeletionBlocked', 'HasChildren'],
   columns: [
     {
       name: 'Organization',

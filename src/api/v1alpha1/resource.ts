@@ -13,7 +13,7 @@ export interface Resource<Kind extends string, Spec, Status> extends KubeObject 
 }
 
 /** A column of `kubectl get`. Those of priority 1 come with `-o wide`. */
-export interface PrinterColumn {
+interface PrinterColumn {
   readonly name: string
   readonly type: 'string' | 'integer' | 'boolean' | 'date'
   readonly jsonPath: string
@@ -67,7 +67,7 @@ export function defineKind<const Kind extends string>(
 }
 
 const commonReasons: readonly Reason[] = [
-  'Reconciled',
+  'Succeeded',
   'Progressing',
   'ProgressingWithRetry',
   'ReconcileError',

@@ -10,21 +10,21 @@ export interface KindSpecs {
   readonly refusedChanges: readonly RefusedChange[]
 }
 
-export interface AcceptedSpec {
+interface AcceptedSpec {
   /** Completes the sentence "is admitted:". */
   readonly name: string
   readonly metadataName?: string
   readonly change: object
 }
 
-export interface RefusedSpec extends AcceptedSpec {
+interface RefusedSpec extends AcceptedSpec {
   /** The field that the error names. */
   readonly field: string
   /** The remedy that its message holds. */
   readonly says: string
 }
 
-export interface RefusedChange {
+interface RefusedChange {
   readonly name: string
   readonly from: object
   readonly to: object
