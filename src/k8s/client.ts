@@ -186,8 +186,8 @@ export class KubeClient {
   }
 
   /**
-   * Server-side apply. With a `uid` in the manifest it is refused with a conflict when the object
-   * is another one or is gone, and so never makes one.
+   * Server-side apply. With a `resourceVersion` in the manifest it is refused with a conflict when
+   * the object was changed or is another one. (A `uid` is not looked at for a status.)
    */
   async apply<T extends KubeObject>(
     kind: ResourceKind,

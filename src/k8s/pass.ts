@@ -1,8 +1,22 @@
 import type { KubeClient } from './client.ts'
 import { type Clock, sleep } from './clock.ts'
-import { ApiError, isConflict, isNotFound, LeaseLostError, publicMessageOf } from './errors.ts'
+import {
+  ApiError,
+  ConflictError,
+  isConflict,
+  isNotFound,
+  LeaseLostError,
+  publicMessageOf,
+} from './errors.ts'
 import { transitionEvent } from './event.ts'
-import { apiVersionOf, type CustomResource, isSuspended, type KubeObject } from './object.ts'
+import {
+  apiVersionOf,
+  type CommonStatus,
+  type CustomResource,
+  isSuspended,
+  type KubeObject,
+  objectKey,
+} from './object.ts'
 import type { Logger, Outcome, ReconcileContext, ReconcileEvent, Reconciler } from './reconciler.ts'
 import { computeStatus, statusEquals, type Verdict } from './status.ts'
 import type { ObjectStore } from './store.ts'
@@ -10,8 +24,8 @@ import type { ObjectStore } from './store.ts'
 /** What a pass needs; one for each controller. */
 export interface PassOptions<T extends CustomResource> {
   readonly reconciler: Reconciler<T>
-  readonly client: Pick<KubeClient, 'apply' | 'patch'>
-  readonly store: Pick<ObjectStore<T>, 'observe'>
+  readonly client: Pick<KubeClient, 'get' | 'apply' | 'patch'>
+  readonly store: Pick<ObjectStore<T>, 'get' | 'observe'>
   readonly fieldManager: string
   readonly clock: Clock
   readonly logger: Logger
@@ -36,6 +50,8 @@ export class PassTimeoutError extends Error {
 
 /** How long a pass that was told to stop is waited for before its status says so. */
 const GRACE = 5000
+/** Edits may overtake a status so often before the pass is given up and begun anew. */
+const STATUS_ATTEMPTS = 5
 
 /**
  * One pass over one object: finalizer, reconciler, status, events. It is correct however old the
@@ -150,35 +166,49 @@ export class Pass<T extends CustomResource> {
   }
 
   async #writeStatus(object: T, verdict: Verdict, passSignal: AbortSignal): Promise<void> {
-    const { reconciler, client, store, fieldManager, clock } = this.#options
-    const { resource } = reconciler
+    const { reconciler, store, clock } = this.#options
+    const { group } = reconciler.resource
     const status = computeStatus({
       previous: object.status,
       verdict,
       generation: object.metadata.generation ?? 0,
-      requestedAt: object.metadata.annotations?.[`${resource.group}/reconcile-requested-at`],
+      requestedAt: object.metadata.annotations?.[`${group}/reconcile-requested-at`],
       now: new Date(clock.now()),
     })
     if (statusEquals(status, object.status)) return
-    const { name, namespace, uid } = object.metadata
-    const applied = await client.apply<T>(
-      resource,
-      {
-        apiVersion: apiVersionOf(resource),
-        kind: resource.kind,
-        metadata: { name, namespace, uid },
-        status,
-      },
-      {
-        fieldManager: `${fieldManager}-status`,
-        subresource: 'status',
-        // A time-out of the pass must not keep it from being said.
-        signal: passSignal.reason instanceof PassTimeoutError ? undefined : passSignal,
-      },
-    )
-    store.observe(applied)
+    // A time-out of the pass must not keep it from being said.
+    const signal = passSignal.reason instanceof PassTimeoutError ? undefined : passSignal
+    store.observe(await this.#applyStatus(object, status, signal))
     const event = transitionEvent(object.status, verdict)
     if (event) this.#options.record(object, event)
+  }
+
+  /**
+   * Only the resource version keeps a status from an object that was deleted and made again under
+   * the name meanwhile; when it was merely edited, the status is still true of what it observed.
+   */
+  async #applyStatus(object: T, status: CommonStatus, signal: AbortSignal | undefined): Promise<T> {
+    const { reconciler, client, store, fieldManager } = this.#options
+    const { resource } = reconciler
+    const { name, namespace, uid } = object.metadata
+    const options = {
+      fieldManager: `${fieldManager}-status`,
+      subresource: 'status',
+      signal,
+    } as const
+    let latest = store.get(objectKey(object))
+    for (let attempt = 1; ; attempt += 1) {
+      if (latest?.metadata.uid !== uid) throw new ConflictError('it was deleted meanwhile')
+      const { resourceVersion } = latest.metadata
+      const metadata = { name, namespace, resourceVersion }
+      const manifest = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata, status }
+      try {
+        return await client.apply<T>(resource, manifest, options)
+      } catch (error) {
+        if (!isConflict(error) || attempt === STATUS_ATTEMPTS) throw error
+        latest = await client.get<T>(resource, namespace, name, { signal })
+      }
+    }
   }
 
   async #addFinalizer(object: T, signal: AbortSignal): Promise<T> {
