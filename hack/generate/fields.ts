@@ -73,16 +73,24 @@ function readDescription({ description: text = '' }: StructuralSchema): Descript
 }
 
 function typeOf(schema: StructuralSchema): string {
-  if (schema.items)
-    return `list of ${schema.items.title ?? schema.items.type}s${range(schema, 'Items')}`
-  if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(' or ')
-  const name = schema.title ?? schema.type
+  if (schema.items) return `list of ${elements(schema.items)}${range(schema, 'Items')}`
+  if (schema.enum) return values(schema.enum)
   if (schema.type === 'integer' && schema.maximum !== undefined) {
     return `integer, ${schema.minimum} to ${schema.maximum}`
   }
-  return schema.title === undefined && schema.type === 'string'
-    ? `string${range(schema, 'Length')}`
-    : name
+  if (schema.title === undefined && schema.type === 'string')
+    return `string${range(schema, 'Length')}`
+  return schema.title ?? schema.type
+}
+
+function elements(item: StructuralSchema): string {
+  if (item.enum) return values(item.enum)
+  const name = item.title ?? item.type
+  return name.endsWith('s') ? `${name}es` : `${name}s`
+}
+
+function values(words: readonly string[]): string {
+  return words.map((word) => `\`${word}\``).join(' or ')
 }
 
 function range(schema: StructuralSchema, of: 'Items' | 'Length'): string {

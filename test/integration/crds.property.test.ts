@@ -204,7 +204,7 @@ describe('the program and the API server agree', () => {
           new Set(indices.map((index) => batched[Number(index)]))
         expect(named(server)).toEqual(named(program))
       }),
-      { numRuns: 15 },
+      { numRuns: 12 },
     )
   })
 
@@ -214,7 +214,7 @@ describe('the program and the API server agree', () => {
         const { admitted } = await resources.judge(kind, 'a', candidate)
         expect(admitted).toBe(kind.spec.safeParse(candidate).success)
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
   })
 

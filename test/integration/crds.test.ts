@@ -50,7 +50,7 @@ describe.each(kinds)('the CRD of $kind', (kind) => {
     expect(explained).not.toContain('<no description>')
     expect(explained.replaceAll(/\s+/g, ' ')).toContain(
       kind === organizationKind
-        ? 'The email domains of the organization, in lower case, at most 50. Example: [acme.example].'
+        ? 'The email domains of the organization, in lower case, at most 50. This setting is stored now'
         : 'The Organization in this namespace that this resource belongs to. It cannot change.',
     )
   })

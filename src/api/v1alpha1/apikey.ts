@@ -152,7 +152,7 @@ const apiKeySpec = withTransitions(
     field: 'projectRef',
   },
 )
-export type APIKeySpec = z.infer<typeof apiKeySpec>
+type APIKeySpec = z.infer<typeof apiKeySpec>
 
 const keyStatus = z.object({
   id: text(64).describe('The stable identity of the secret.'),
@@ -205,6 +205,7 @@ export const apiKeyKind = defineKind({
     'ProjectNotReady',
     'ScopeNotFound',
     'SecretConflict',
+    'SecretNotFound',
     'PlainSecretNotAllowed',
     'QuotaExceeded',
     'LifetimeTooLong',

@@ -15,7 +15,8 @@ const managements = ['GitOps', 'Mixed'] as const
 const signInMethods = ['Password', 'EmailCode', 'Passkey', 'SSO'] as const
 
 /** What the settings of sign-in say of themselves for as long as there is no sign-in to obey them. */
-const later = 'It is stored now and takes effect with the version of Cardea that brings sign-in.'
+const later =
+  'This setting is stored now and takes effect with the version of Cardea that brings sign-in.'
 
 const apiKeys = z.strictObject({
   prefix: matching(
@@ -119,18 +120,18 @@ const organizationSpec = z.strictObject({
   ),
   domains: setOf(domainName('domains'), { max: 50 })
     .describe(
-      'The email domains of the organization, in lower case, at most 50. Example: [acme.example]. Default: none.',
+      `The email domains of the organization, in lower case, at most 50. ${later} Example: [acme.example]. Default: none.`,
     )
     .optional(),
   owners: setOf(email('owners'), { max: 50 })
     .describe(
-      'The email addresses of those who hold the role owner, in lower case, at most 50. Example: [owner@acme.example]. Default: none.',
+      `The email addresses of those who hold the role owner, in lower case, at most 50. ${later} Example: [owner@acme.example]. Default: none.`,
     )
     .optional(),
   management: z
     .enum(managements)
     .describe(
-      'Who may make records. GitOps: resources only; the HTTP API and the pages refuse to, people and their sessions aside. Mixed: the API may too. Default: Mixed.',
+      'Who may make records. GitOps: resources only; the HTTP API and the pages refuse to, people and their sessions aside. Mixed: the API may too. This setting is stored now and takes effect with the version of Cardea that brings the HTTP API. Default: Mixed.',
     )
     .optional(),
   scopes: mapOf(scope, ['name'], { max: 200 })
@@ -148,11 +149,13 @@ const organizationSpec = z.strictObject({
     .describe('How many records of a sort the organization may have.')
     .optional(),
   dataHandling: dataHandling()
-    .describe('What is stored about requests: nothing, unless it is asked for.')
+    .describe(
+      'What is stored about requests: nothing, unless it is asked for. This version stores nothing of the sort, whatever is asked for.',
+    )
     .optional(),
   providerCredentials: providerCredentials()
     .describe(
-      'How credentials of third-party providers are used. It is stored now and takes effect with the kind ProviderCredential.',
+      'How credentials of third-party providers are used. This setting is stored now and takes effect with the kind ProviderCredential.',
     )
     .optional(),
   signIn: z
@@ -191,7 +194,7 @@ const organizationSpec = z.strictObject({
   ...lifecycle,
   ...deletionPolicy('the record stays, disabled, and every credential of it is refused'),
 })
-export type OrganizationSpec = z.infer<typeof organizationSpec>
+type OrganizationSpec = z.infer<typeof organizationSpec>
 
 const organizationStatus = z.object(commonStatus)
 export type OrganizationStatus = z.infer<typeof organizationStatus>

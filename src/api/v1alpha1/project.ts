@@ -35,7 +35,7 @@ const projectSpec = z.strictObject({
   ...lifecycle,
   ...deletionPolicy('the record stays, disabled, and its API keys are refused'),
 })
-export type ProjectSpec = z.infer<typeof projectSpec>
+type ProjectSpec = z.infer<typeof projectSpec>
 
 const projectStatus = z.object(commonStatus)
 export type ProjectStatus = z.infer<typeof projectStatus>

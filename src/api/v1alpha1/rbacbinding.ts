@@ -59,7 +59,7 @@ const rbacBindingSpec = z.strictObject({
   ),
   ...lifecycle,
 })
-export type RBACBindingSpec = z.infer<typeof rbacBindingSpec>
+type RBACBindingSpec = z.infer<typeof rbacBindingSpec>
 
 const rbacBindingStatus = z.object(commonStatus)
 export type RBACBindingStatus = z.infer<typeof rbacBindingStatus>

@@ -26,7 +26,7 @@ const rbacRoleSpec = z.strictObject({
   ),
   ...lifecycle,
 })
-export type RBACRoleSpec = z.infer<typeof rbacRoleSpec>
+type RBACRoleSpec = z.infer<typeof rbacRoleSpec>
 
 const rbacRoleStatus = z.object(commonStatus)
 export type RBACRoleStatus = z.infer<typeof rbacRoleStatus>

@@ -68,13 +68,9 @@ export function defineKind<const Kind extends string>(
 
 const commonReasons: readonly Reason[] = [
   'Succeeded',
-  'Progressing',
   'ProgressingWithRetry',
   'ReconcileError',
-  'DatabaseUnavailable',
-  'InvalidSpec',
   'Conflict',
-  'Deleting',
 ]
 
 const commonColumns: readonly PrinterColumn[] = [
