@@ -45,7 +45,7 @@ function baseOf({ kind, metadata }: Manifest): string {
   if (kind === 'ServiceMonitor' || kind === 'PrometheusRule') return 'prometheus'
   const component = metadata.labels['app.kubernetes.io/component'] ?? ''
   if (component === 'dashboard') return 'grafana'
-  return component === 'tenant' || /Role/.test(kind) ? 'rbac' : component
+  return component === 'tenant' || /Role|AdmissionPolicy/.test(kind) ? 'rbac' : component
 }
 
 function list(texts: readonly string[]): string {

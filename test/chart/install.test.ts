@@ -135,6 +135,11 @@ test('a pod that is not restricted is refused there', async () => {
   await expect(apply([pod], ['--dry-run=server'])).rejects.toThrow(/violates PodSecurity/)
 })
 
+function create(objects: readonly object[], account: string): Promise<string> {
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
+  return cluster.kubectl(['create', '--filename=-', account], { input })
+}
+
 function apply(objects: readonly object[], options: readonly string[]): Promise<string> {
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
   return cluster.kubectl(['apply', ...strictly, ...options], { input })
@@ -221,6 +226,48 @@ test('the operator may do nothing else, and the auth service nothing at all', as
     { who: 'cardea-migrate', verb: 'get', what: 'secrets', where: namespace },
   ]
   expect(await allowed(questions)).toEqual(questions.map(() => false))
+})
+
+test('the operator writes only Secrets that its resources own', async () => {
+  const tenant = await cluster.namespace()
+  const account = `--as=system:serviceaccount:${namespace}:cardea-operator`
+  const secret = (name: string, metadata: object = {}) => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: tenant, ...metadata },
+  })
+  const owner = { apiVersion: 'cardea.dev/v1alpha1', kind: 'APIKey', name: 'ci', uid: 'u' }
+  const ours = { labels: { 'cardea.dev/installation': 'default' } }
+  const owned = { ownerReferences: [{ ...owner, controller: true }] }
+  await apply([secret('theirs')], [])
+  const patch = (name: string, change: object) =>
+    cluster.kubectl([
+      'patch',
+      'secret',
+      name,
+      `--namespace=${tenant}`,
+      '--type=merge',
+      `--patch=${JSON.stringify(change)}`,
+      account,
+    ])
+  const refusal = /only Secrets that a resource of cardea.dev owns/
+
+  // The policy is in force when the API server has compiled it.
+  await eventually(
+    'the policy is in force',
+    async () =>
+      (await patch('theirs', { data: { a: 'Yg==' } }).catch(String)).match(refusal) ?? undefined,
+  )
+  await expect(patch('theirs', { metadata: ours })).rejects.toThrow(refusal)
+  await expect(create([secret('plain')], account)).rejects.toThrow(refusal)
+  const remove = ['delete', 'secret', `--namespace=${tenant}`, account]
+  await expect(cluster.kubectl([...remove, 'theirs'])).rejects.toThrow(refusal)
+
+  await create([secret('labelled', ours), secret('owned', { ...ours, ...owned })], account)
+  await patch('labelled', { data: { a: 'Yg==' } })
+  await patch('owned', { metadata: { labels: null } })
+  await patch('owned', { metadata: ours })
+  await cluster.kubectl([...remove, 'labelled'])
 })
 
 test('who may edit a namespace may edit its identity, but not write a status', async () => {

@@ -105,8 +105,9 @@ test('an ordinary Job has another name when it would do something else', () => {
 })
 
 test('the namespaces that are watched are told to the operator and have its Role', () => {
-  const objects = render({ watchNamespaces: ['acme', 'globex'], 'rbac.aggregate': false })
-  expect(objects.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([])
+  const objects = render(installations['two namespaces only'])
+  const clusterWide = objects.filter(({ metadata }) => metadata.namespace === undefined)
+  expect(clusterWide).toEqual([])
   const roles = objects.filter(
     ({ kind, metadata }) => kind === 'Role' && metadata.name === 'cardea-operator',
   )

@@ -3,7 +3,11 @@ import type { Values } from './helm.ts'
 /** The installations that the chart is held to, by what makes each special. */
 export const installations: Readonly<Record<string, Values>> = {
   'the defaults': {},
-  'two namespaces only': { watchNamespaces: ['acme', 'globex'], 'rbac.aggregate': false },
+  'two namespaces only': {
+    watchNamespaces: ['acme', 'globex'],
+    'rbac.aggregate': false,
+    'rbac.limitSecretWrites': false,
+  },
   'an ordinary Job that creates the roles': {
     'migrate.hook': false,
     'database.admin.secretName': 'postgres-superuser',
@@ -48,6 +52,7 @@ export const installations: Readonly<Record<string, Values>> = {
     'auth.podDisruptionBudget.enabled': false,
     'rbac.create': false,
     'rbac.aggregate': false,
+    'rbac.limitSecretWrites': false,
     'operator.serviceAccount': { create: false, name: 'existing' },
     listenHost: '[::]',
   },
