@@ -5,6 +5,7 @@ import { kinds } from '../../src/api/v1alpha1/kinds.ts'
 import type { Condition, CustomResource } from '../../src/k8s/object.ts'
 import { done, stalled, waiting } from '../../src/k8s/reconciler.ts'
 import { assertInvariants, computeStatus, type Verdict } from '../../src/k8s/status.ts'
+import { testCluster } from '../support/controlplane.ts'
 import { type Health, runHealthCheck } from './argocd.ts'
 import { type KStatus, kstatus } from './kstatus.ts'
 
@@ -171,10 +172,24 @@ describe('the Argo CD health check', () => {
     )
   })
 
-  test('is installed for every kind', async () => {
-    const config = await readFile('config/argocd/argocd-cm.yaml', 'utf8')
-    for (const { kind } of kinds) {
-      expect(config).toContain(`resource.customizations.health.cardea.dev_${kind}:`)
-    }
+  test('is merged into the ConfigMap of Argo CD, for every kind', async () => {
+    const cluster = testCluster()
+    const namespace = `--namespace=${await cluster.namespace()}`
+    const create = ['create', 'configmap', 'argocd-cm', '--from-literal=url=https://argocd.example']
+    await cluster.kubectl([...create, namespace])
+    const patch = ['patch', 'configmap', 'argocd-cm', namespace]
+    // The file names Argo CD's own namespace; a patch is for the one that is asked.
+    const file = (await readFile('config/argocd/argocd-cm.yaml', 'utf8')).replace(
+      'namespace: argocd',
+      namespace.replace('--namespace=', 'namespace: '),
+    )
+    await cluster.kubectl([...patch, `--patch=${file}`])
+    const get = ['get', 'configmap', 'argocd-cm', namespace, '--output=json']
+    const { data } = JSON.parse(await cluster.kubectl(get)) as { data: Record<string, string> }
+    const checks = kinds.map(({ kind }) => [
+      `resource.customizations.health.cardea.dev_${kind}`,
+      script,
+    ])
+    expect(data).toEqual({ url: 'https://argocd.example', ...Object.fromEntries(checks) })
   })
 })
