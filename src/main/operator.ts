@@ -61,6 +61,7 @@ async function run(config: OperatorConfig): Promise<number> {
   })
   const metrics = new RuntimeMetrics(registry)
   const client = KubeClient.fromKubeConfig(loadKubeConfig(), { userAgent: `${name}/${version}` })
+  countWrites(registry, client)
   let fence: Awaited<ReturnType<typeof takeLeadership>> | undefined
   let synced = false
   const manager = new Manager({
@@ -173,6 +174,23 @@ function openRegistry(): Registry {
   })
   build.set({ version }, 1)
   return registry
+}
+
+/** What the client sent, so that anybody can see that an operator with nothing to do writes nothing. */
+function countWrites(registry: Registry, client: KubeClient): void {
+  const counter = new Counter({
+    name: 'cardea_api_writes_total',
+    help: 'Write requests sent to the Kubernetes API server.',
+    labelNames: ['verb', 'resource'],
+    registers: [registry],
+    collect() {
+      counter.reset()
+      for (const [call, count] of client.writes) {
+        const [verb = '', resource = ''] = call.split(' ')
+        counter.inc({ verb, resource }, count)
+      }
+    },
+  })
 }
 
 function repairCounter(registry: Registry): (kind: string, where: 'row' | 'secret') => void {

@@ -32,7 +32,8 @@ async function answer(
   probes: Probes,
 ): Promise<void> {
   if (method !== 'GET' && method !== 'HEAD') return send(response, 405, 'method not allowed')
-  switch (url.split('?')[0]) {
+  const [path = ''] = url.split('?')
+  switch (path) {
     case '/healthz':
       return send(response, 200, 'ok')
     case '/readyz': {

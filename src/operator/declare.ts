@@ -64,7 +64,7 @@ export async function examine<Row extends DeclaredRecord>(
 ): Promise<Found<Row> | { readonly conflict: string }> {
   const owner = ownerOf(deps, object)
   const row = await concept.store.find(tx, owner)
-  const action = decideRecord(row, owner, { ...values, name: owner.name } as Partial<Row>, {
+  const action = decideRecord(row, owner, { ...values, name: owner.name }, {
     adopt: object.spec.adoptionPolicy === 'IfUnowned',
     applied: isApplied(object),
   })

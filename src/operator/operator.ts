@@ -48,7 +48,11 @@ export function buildOperator(options: OperatorOptions) {
     fieldManager: 'cardea-operator',
   })
   const changedByHand = new Set<string>()
-  const deps: OperatorDependencies = { ...options, ...config, secrets, changedByHand }
+  const { pool, kms, fence, randomBytes, repaired } = options
+  const { installation, allowPlainSecrets, adoptOrganizations } = config
+  const services = { pool, kms, fence, randomBytes, repaired, secrets, changedByHand }
+  const settings = { installation, allowPlainSecrets, adoptOrganizations }
+  const deps: OperatorDependencies = { ...services, ...settings }
   const stores = new Map<string, ObjectStore<KubeObject>>()
   const add = <T extends CustomResource>(reconciler: Reconciler<T>): void => {
     const served = manager.add(guarded(reconciler, onFenced))
