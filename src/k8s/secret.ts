@@ -1,5 +1,5 @@
 import type { KubeClient } from './client.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, ConflictError } from './errors.ts'
 import type { KubeObject, OwnerReference, ResourceKind } from './object.ts'
 import type { ObjectStore } from './store.ts'
 
@@ -89,7 +89,7 @@ export class OwnedSecrets {
       // Creating, and not applying, is what cannot overwrite a Secret that nobody told us of.
       if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error
       const there = await this.read(owner.metadata.namespace, content.name, signal)
-      if (there === undefined) throw error
+      if (there === undefined) throw new ConflictError('the Secret was deleted meanwhile')
       return this.#repair(owner, content, there, signal)
     }
   }
