@@ -1,0 +1,112 @@
+import type { Server } from 'node:http'
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import type { ClientAddresses } from './check/clientaddress.ts'
+import type { DenialLog } from './check/denials.ts'
+import { type CheckHandler, checkMethods } from './check/handler.ts'
+import type { Judge } from './check/judge.ts'
+import type { CredentialLookup } from './check/lookup.ts'
+import { UnavailableError } from './check/readthrough.ts'
+import { type AuthLog, reasonOf } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import { registerAuthentication } from './plugins/authentication.ts'
+import { type ProblemCode, problem, problemMediaType, statusOf } from './problem.ts'
+import type { RequestIds } from './requestid.ts'
+import { registerIntrospection } from './routes/introspection.ts'
+import { registerOpenApi } from './routes/openapi.ts'
+import { createPublicServer } from './server.ts'
+
+export interface AppOptions {
+  readonly check: CheckHandler
+  readonly judge: Judge
+  readonly lookup: CredentialLookup
+  readonly addresses: ClientAddresses
+  readonly denials: DenialLog
+  readonly requestIds: RequestIds
+  readonly metrics: Pick<Metrics, 'countRequest'>
+  readonly log: AuthLog
+  /** Bytes. */
+  readonly bodyLimit: number
+  readonly version: string
+  readonly draining: () => boolean
+}
+
+export interface App {
+  readonly server: Server
+  readonly framework: FastifyInstance
+}
+
+/** Puts the public HTTP surface together; whoever gets it lets the server listen. */
+export async function createApp(options: AppOptions): Promise<App> {
+  let server: Server | undefined
+  const framework = fastify({
+    serverFactory: (listener) => {
+      server = createPublicServer(options.check, listener)
+      return server
+    },
+    bodyLimit: options.bodyLimit,
+    // What a body says too much is refused, not dropped without a word.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    genReqId: ({ headers, socket }) => {
+      const proposed = headers['x-request-id']
+      const believed = options.addresses.peer(socket).trusted && typeof proposed === 'string'
+      return options.requestIds.next(believed ? proposed : undefined)
+    },
+    return503OnClosing: false,
+    frameworkErrors: (_error, request, reply) => {
+      sendProblem(reply, 'invalid_request', request.id)
+    },
+  })
+  framework.removeAllContentTypeParsers()
+  describeResponses(framework, options)
+  registerAuthentication(framework)
+  registerIntrospection(framework, options)
+  registerOpenApi(framework, options.version)
+  await framework.ready()
+  if (server === undefined) throw new Error('the framework made no server')
+  return { server, framework }
+}
+
+function describeResponses(framework: FastifyInstance, options: AppOptions): void {
+  const methods = new Map<string, string[]>([['/check', checkMethods.split(', ')]])
+  framework.addHook('onRoute', ({ url, method }) => {
+    methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()])
+  })
+  framework.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': request.id,
+    })
+    if (options.draining()) reply.header('connection', 'close')
+  })
+  framework.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unmatched'
+    options.metrics.countRequest(route, request.method, reply.statusCode)
+  })
+  framework.setNotFoundHandler((request, reply) => {
+    const allowed = methods.get(request.url.split('?', 1)[0] ?? '')
+    if (allowed === undefined) return sendProblem(reply, 'not_found', request.id)
+    return sendProblem(reply.header('allow', allowed.join(', ')), 'method_not_allowed', request.id)
+  })
+  framework.setErrorHandler<FastifyError>((error, request, reply) => {
+    const code = codeOf(error)
+    if (code === 'internal') {
+      options.log.error({ requestId: request.id, error: reasonOf(error) }, 'a request failed')
+    }
+    if (code === 'unavailable') reply.header('retry-after', '1')
+    return sendProblem(reply, code, request.id)
+  })
+}
+
+/** Public text and internal text are kept apart: of an error, only its kind is told. */
+function codeOf(error: FastifyError): ProblemCode {
+  if (error instanceof UnavailableError) return 'unavailable'
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return 'body_too_large'
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return 'unsupported_media_type'
+  const status = error.statusCode ?? 500
+  return error.validation || (status >= 400 && status < 500) ? 'invalid_request' : 'internal'
+}
+
+function sendProblem(reply: FastifyReply, code: ProblemCode, requestId: string): FastifyReply {
+  return reply.code(statusOf(code)).type(problemMediaType).send(problem(code, requestId))
+}

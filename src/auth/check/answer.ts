@@ -1,0 +1,112 @@
+import type { ServerResponse } from 'node:http'
+import { type ProblemCode, problemJson, problemMediaType, statusOf } from '../problem.ts'
+import type { Allowed } from './decide.ts'
+import type { Quota } from './ratelimit.ts'
+
+/** What more an answer says. */
+export interface AnswerOptions {
+  readonly requestId: string
+  /** Whether the connection ends with this answer. */
+  readonly close: boolean
+}
+
+export interface DenialOptions extends AnswerOptions {
+  readonly quota?: Quota | undefined
+  /** The scopes that were asked for. */
+  readonly scopes?: readonly string[]
+  readonly allow?: string | undefined
+}
+
+/** Headers as Node takes them fastest: names and values in turn. */
+type RawHeaders = string[]
+
+/** Answers that the request may pass, and who sent it. All x-cardea-* headers are there always: a proxy that copies them overwrites what the client made up. */
+export function answerAllowed(
+  response: ServerResponse,
+  { credential, project, grants, quota }: Allowed,
+  options: AnswerOptions,
+): void {
+  const { tenant, policy } = credential
+  const organization = tenant.name ?? ''
+  // Each part is plain text or JSON already: put together, nothing needs to be escaped.
+  const body = `{"organization":"${organization}","project":${project === '' ? 'null' : `"${project}"`},"subject":"${credential.name}","subjectKind":"${credential.kind}","roles":${grants.rolesJson},"scopes":${policy.scopesJson},"credentialId":"${credential.id}"}`
+  const headers = commonHeaders('application/json', body, options)
+  headers.push(
+    'x-cardea-organization',
+    organization,
+    'x-cardea-project',
+    project,
+    'x-cardea-subject',
+    credential.name,
+    'x-cardea-subject-kind',
+    credential.kind,
+    'x-cardea-roles',
+    grants.rolesHeader,
+    'x-cardea-scopes',
+    policy.scope,
+    'x-cardea-credential-id',
+    credential.id,
+  )
+  if (quota) addQuota(headers, quota)
+  response.writeHead(200, headers)
+  response.end(body)
+}
+
+/** Answers with a problem (RFC 9457). */
+export function answerProblem(
+  response: ServerResponse,
+  code: ProblemCode,
+  options: DenialOptions,
+): void {
+  const body = problemJson(code, options.requestId)
+  const headers = commonHeaders(problemMediaType, body, options)
+  const challenge = challengeFor(code, options.scopes)
+  if (challenge !== undefined) headers.push('www-authenticate', challenge)
+  if (options.quota) addQuota(headers, options.quota)
+  if (code === 'rate_limited') headers.push('retry-after', String(options.quota?.reset ?? 1))
+  if (code === 'unavailable') headers.push('retry-after', '1')
+  if (options.allow !== undefined) headers.push('allow', options.allow)
+  response.writeHead(statusOf(code), headers)
+  response.end(body)
+}
+
+/** What is asked of whoever presents a bearer credential (RFC 6750, section 3). */
+export function challengeFor(
+  code: ProblemCode,
+  scopes: readonly string[] = [],
+): string | undefined {
+  if (code === 'credential_missing') return 'Bearer realm="cardea"'
+  if (code === 'credential_invalid') return 'Bearer realm="cardea", error="invalid_token"'
+  if (code !== 'insufficient_scope') return undefined
+  return `Bearer realm="cardea", error="insufficient_scope", scope="${scopes.join(' ')}"`
+}
+
+function commonHeaders(mediaType: string, body: string, options: AnswerOptions): RawHeaders {
+  const headers = [
+    'content-type',
+    mediaType,
+    'content-length',
+    // All of it is ASCII.
+    String(body.length),
+    'cache-control',
+    'no-store',
+    'x-content-type-options',
+    'nosniff',
+    'x-request-id',
+    options.requestId,
+  ]
+  if (options.close) headers.push('connection', 'close')
+  return headers
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4. */
+export function quotaHeaders({ limit, remaining, reset }: Quota): Record<string, string> {
+  return {
+    'ratelimit-policy': `"api-key";q=${limit.requests};w=${Math.max(1, Math.ceil(limit.window / 1000))}`,
+    ratelimit: `"api-key";r=${remaining};t=${reset}`,
+  }
+}
+
+function addQuota(headers: RawHeaders, quota: Quota): void {
+  for (const [name, value] of Object.entries(quotaHeaders(quota))) headers.push(name, value)
+}

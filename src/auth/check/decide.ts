@@ -1,0 +1,97 @@
+import { permits } from '../../domain/role.ts'
+import type { Credential } from '../index/credential.ts'
+import type { Meters } from '../index/meters.ts'
+import type { Grants } from '../index/tenant.ts'
+import type { Question } from './question.ts'
+import { type Quota, takeToken } from './ratelimit.ts'
+
+/** What else there is to know about a request. */
+export interface Circumstances {
+  /** Where it comes from, in the canonical spelling; undefined when that cannot be told. */
+  readonly address: string | undefined
+  /** Undefined when there is none: whoever asks is not a browser. Several are never one that is listed. */
+  readonly origin: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Milliseconds of a clock that nobody sets. */
+  readonly monotonic: number
+  /** This replica's part of a rate limit. */
+  readonly share: number
+}
+
+export type DenialCode =
+  | 'credential_invalid'
+  | 'address_not_allowed'
+  | 'origin_not_allowed'
+  | 'rate_limited'
+  | 'project_not_allowed'
+  | 'insufficient_scope'
+  | 'permission_denied'
+
+export interface Allowed {
+  readonly code: 'allowed'
+  readonly credential: Credential
+  /** The project's name; empty: the organization as a whole. */
+  readonly project: string
+  readonly grants: Grants
+  readonly quota: Quota | undefined
+}
+
+export interface Denied {
+  readonly code: DenialCode
+  readonly credential: Credential
+  readonly quota: Quota | undefined
+}
+
+/**
+ * Decides on a request whose credential is known. Nothing is read or waited for; the key's meter is all that changes.
+ * Each guard is one of the published order.
+ */
+export function decide(
+  credential: Credential,
+  question: Question,
+  circumstances: Circumstances,
+  meters: Meters,
+): Allowed | Denied {
+  const { tenant, policy } = credential
+  const denied = (code: DenialCode, quota?: Quota): Denied => ({ code, credential, quota })
+
+  if (!isLive(credential, circumstances.now)) return denied('credential_invalid')
+
+  const { address, origin } = circumstances
+  if (policy.networks && !(address !== undefined && policy.networks.has(address))) {
+    return denied('address_not_allowed')
+  }
+  if (policy.origins && origin !== undefined && !policy.origins.has(origin)) {
+    return denied('origin_not_allowed')
+  }
+
+  const meter = meters.of(credential)
+  const { rateLimit } = policy
+  const quota =
+    rateLimit && takeToken(meter, rateLimit, circumstances.share, circumstances.monotonic)
+  if (quota && !quota.allowed) return denied('rate_limited', quota)
+
+  const projectId = credential.projectId ?? (question.project && tenant.projectId(question.project))
+  const project = projectId === undefined ? '' : tenant.projectName(projectId)
+  if (project === undefined) return denied('project_not_allowed', quota)
+  if (question.project !== undefined && question.project !== project) {
+    return denied('project_not_allowed', quota)
+  }
+
+  for (const scope of question.scopes) {
+    if (!policy.scopes.includes(scope)) return denied('insufficient_scope', quota)
+  }
+  const grants = tenant.grantsOfApiKey(credential.name, projectId)
+  if (question.permission !== undefined && !permits(grants.permissions, question.permission)) {
+    return denied('permission_denied', quota)
+  }
+
+  meters.count(meter, circumstances.now)
+  return { code: 'allowed', credential, project, grants, quota }
+}
+
+/** Whether a credential can be good for anything at all. @param now milliseconds since the epoch */
+export function isLive({ expiresAt, tenant }: Credential, now: number): boolean {
+  return expiresAt > now && tenant.name !== undefined
+}

@@ -1,0 +1,141 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { Pool } from 'pg'
+import type { Registry } from 'prom-client'
+import { ChangeFeed } from '../db/changes.ts'
+import { createApp } from './app.ts'
+import { ClientAddresses } from './check/clientaddress.ts'
+import { DenialLog } from './check/denials.ts'
+import { CheckHandler } from './check/handler.ts'
+import { Judge } from './check/judge.ts'
+import { CredentialLookup } from './check/lookup.ts'
+import { Questions } from './check/question.ts'
+import { ReadThrough } from './check/readthrough.ts'
+import { CheckStatistics } from './check/statistics.ts'
+import { drainServer } from './drain.ts'
+import { IndexKeeper } from './index/keeper.ts'
+import { Meters } from './index/meters.ts'
+import type { AuthLog } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import { Replicas } from './replicas.ts'
+import { RequestIds } from './requestid.ts'
+import { UsageWriter } from './usage.ts'
+
+export interface AuthServiceOptions {
+  readonly pool: Pool
+  readonly changesDatabaseUrl: string
+  readonly listen: { readonly host: string; readonly port: number }
+  /** Networks in CIDR notation. */
+  readonly trustedProxies: readonly string[]
+  /** Milliseconds, as all times here. */
+  readonly maxStaleness: number
+  readonly maxOutage: number
+  /** Bytes. */
+  readonly bodyLimit: number
+  readonly replicaId: string
+  readonly minReplicas: number
+  readonly drainDelay: number
+  readonly drainTimeout: number
+  readonly log: AuthLog
+  readonly version: string
+}
+
+/** How often what is counted in memory is written back, and expired credentials are looked for. */
+const usageInterval = 10_000
+const reportInterval = 2000
+const sweep = { interval: 1000, slots: 20_000 } as const
+
+/** The auth service, put together from its parts. */
+export class AuthService {
+  readonly registry: Registry
+  readonly #options: AuthServiceOptions
+  readonly #keeper = new IndexKeeper()
+  readonly #feed: ChangeFeed
+  readonly #usage: UsageWriter
+  readonly #replicas: Replicas
+  readonly #app: ReturnType<typeof createApp>
+  #sweeper: NodeJS.Timeout | undefined
+  #draining = false
+
+  constructor(options: AuthServiceOptions) {
+    this.#options = options
+    const { pool, log, version } = options
+    const keeper = this.#keeper
+    const meters = new Meters()
+    this.#feed = new ChangeFeed({
+      connectionString: options.changesDatabaseUrl,
+      applicationName: 'cardea-auth-changes',
+      log,
+      onReload: (db) => keeper.reload(db),
+      onChanges: (changes, db) => keeper.apply(changes, db),
+    })
+    this.#usage = new UsageWriter({
+      db: pool,
+      meters,
+      log,
+      interval: usageInterval,
+      isKnown: (apiKeyId) => keeper.index.hasApiKey(apiKeyId),
+    })
+    const { replicaId: id, minReplicas: minimum } = options
+    this.#replicas = new Replicas({ db: pool, log, id, minimum, interval: reportInterval })
+    const readThrough = new ReadThrough(pool, log)
+    const { maxStaleness, maxOutage } = options
+    const feed = this.#feed
+    const lookup = new CredentialLookup({ keeper, feed, readThrough, maxStaleness, maxOutage })
+    const statistics = new CheckStatistics()
+    const usage = this.#usage
+    const metrics = createMetrics({ version, statistics, keeper, feed, readThrough, usage })
+    this.registry = metrics.registry
+
+    const shared = {
+      judge: new Judge({ lookup, meters, share: () => this.#replicas.share }),
+      addresses: new ClientAddresses(options.trustedProxies),
+      requestIds: new RequestIds(),
+      denials: new DenialLog(log),
+      bodyLimit: options.bodyLimit,
+      log,
+      draining: () => this.#draining,
+    }
+    const check = new CheckHandler({ ...shared, questions: new Questions(), statistics })
+    this.#app = createApp({ ...shared, check, lookup, metrics, version })
+  }
+
+  /** Starts to follow the feed and to listen. Answers the port. */
+  async start(): Promise<number> {
+    const { server } = await this.#app
+    this.#feed.start()
+    this.#replicas.start()
+    this.#usage.start()
+    this.#sweeper = setInterval(() => {
+      this.#keeper.index.sweep(Date.now(), sweep.slots)
+    }, sweep.interval)
+    const { host, port } = this.#options.listen
+    server.listen(port, host)
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  }
+
+  /** Why this replica should get no requests; undefined when it should. */
+  unready(): string | undefined {
+    if (this.#draining) return 'draining'
+    if (!this.#keeper.loaded) return 'the index of credentials is not loaded yet'
+    const { maxOutage, maxStaleness } = this.#options
+    const tolerated = Math.max(maxOutage, maxStaleness)
+    return this.#feed.staleness() > tolerated ? 'the database is away for too long' : undefined
+  }
+
+  /**
+   * Stops without dropping a request: says that it is not ready, goes on for as long as others may not have heard, lets
+   * what has begun come to its end, and writes down what was counted.
+   */
+  async stop(): Promise<void> {
+    const { drainDelay, drainTimeout } = this.#options
+    const deadline = performance.now() + drainTimeout
+    this.#draining = true
+    const { server, framework } = await this.#app
+    await drainServer(server, drainDelay, deadline)
+    clearInterval(this.#sweeper)
+    await Promise.all([this.#feed.stop(), this.#usage.stop(), this.#replicas.stop()])
+    await framework.close()
+  }
+}

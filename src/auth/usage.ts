@@ -1,0 +1,86 @@
+import type { Queryable } from '../db/credentialindex.ts'
+import { type ApiKeyUse, recordApiKeyUsage } from '../db/usage.ts'
+import type { Meter } from './index/meter.ts'
+import type { Meters } from './index/meters.ts'
+import { type AuthLog, reasonOf } from './log.ts'
+
+export interface UsageWriterOptions {
+  readonly db: Queryable
+  readonly meters: Meters
+  readonly log: AuthLog
+  /** Milliseconds between two batches. */
+  readonly interval: number
+  readonly isKnown: (apiKeyId: string) => boolean
+}
+
+/** Small, because whoever asks for a check meanwhile waits while one is put together. */
+const batchSize = 250
+
+/**
+ * Writes back when keys were last used and how often. What waits is bounded by the keys that there are, however long
+ * the database is away.
+ */
+export class UsageWriter {
+  readonly #options: UsageWriterOptions
+  #timer: NodeJS.Timeout | undefined
+  #writing: Promise<void> | undefined
+  #succeeded = 0
+  #failed = 0
+
+  constructor(options: UsageWriterOptions) {
+    this.#options = options
+  }
+
+  get succeeded(): number {
+    return this.#succeeded
+  }
+
+  get failed(): number {
+    return this.#failed
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.flush(), this.#options.interval)
+  }
+
+  /** Writes what there is, the last time. Never rejects. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#writing
+    await this.flush()
+  }
+
+  /** Never rejects: what could not be written is kept for the next time. */
+  async flush(): Promise<void> {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined
+    })
+    await this.#writing
+  }
+
+  async #write(): Promise<void> {
+    const { db, meters, log, isKnown } = this.#options
+    const used = meters.takeUsed()
+    for (let start = 0; start < used.length; start += batchSize) {
+      const batch = used.slice(start, start + batchSize)
+      const uses = batch.map(take)
+      try {
+        await recordApiKeyUsage(db, uses)
+        this.#succeeded++
+      } catch (error) {
+        this.#failed++
+        for (const [at, meter] of batch.entries()) meters.giveBack(meter, uses[at]?.uses ?? 0)
+        for (const meter of used.slice(start + batchSize)) meters.giveBack(meter, take(meter).uses)
+        log.warn({ error: reasonOf(error) }, 'the use of API keys could not be written; later')
+        return
+      }
+    }
+    meters.forget(isKnown)
+  }
+}
+
+function take(meter: Meter): ApiKeyUse {
+  const { apiKeyId, organizationId, lastUsedAt, uses } = meter
+  meter.uses = 0
+  return { apiKeyId, organizationId, lastUsedAt, uses }
+}
