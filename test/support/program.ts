@@ -23,6 +23,7 @@ interface Launch {
   readonly settings: Readonly<Record<string, string>>
   /** A command in front of node's own, such as taskset with its arguments. */
   readonly prefix?: readonly string[]
+  readonly nodeOptions?: readonly string[]
 }
 
 /** Starts an operator; does not wait for it. */
@@ -43,7 +44,9 @@ export async function launchOperator(options: {
     CARDEA_IDENTITY: name,
     ...options.settings,
   }
-  return launch('operator.ts', { name, directory, settings })
+  // As the chart does: the young generation grows to what a start-up needs, and stays so.
+  const nodeOptions = ['--max-semi-space-size=8']
+  return launch('operator.ts', { name, directory, settings, nodeOptions })
 }
 
 /** Starts an auth service; does not wait for it. */
@@ -67,13 +70,14 @@ export async function launchAuth(options: {
 
 async function launch(
   script: string,
-  { name, directory, settings, prefix = [] }: Launch,
+  { name, directory, settings, prefix = [], nodeOptions = [] }: Launch,
 ): Promise<Program> {
   const probes = `127.0.0.1:${await freePort()}`
   const logFile = path.join(directory, `${name}-${randomBytes(3).toString('hex')}.log`)
   const [command = process.execPath, ...args] = [
     ...prefix,
     process.execPath,
+    ...nodeOptions,
     path.join(ROOT, 'src/main', script),
   ]
   const daemon = startDaemon({
