@@ -3,17 +3,16 @@
 #   docker run cardea dist/main/auth.js
 # The final stage has Node, the program and its dependencies: no shell, no package manager, no compiler.
 
-ARG NODE=docker.io/library/node:26-trixie-slim
-
-FROM ${NODE} AS dependencies
+FROM docker.io/library/node:26-trixie-slim AS node
 WORKDIR /app
+
+FROM node AS dependencies
 COPY package.json package-lock.json ./
 # Not `npm ci`: it refuses a lock file without the binaries of platforms that nobody here builds on. What the lock file has
 # is taken from it, and its digests are checked. Optional are the Node of developers without one; no package runs a script.
 RUN npm install --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-FROM ${NODE} AS build
-WORKDIR /app
+FROM node AS build
 COPY package.json package-lock.json ./
 RUN npm install --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
