@@ -23,7 +23,9 @@ create function cardea.find_organization(installation text, namespace text, name
   language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select o.id, o.deleted_at from cardea.organizations o
-  where (o.owner_installation, o.owner_namespace, o.owner_name) = (installation, namespace, name);
+  -- A bare name would be the column, and every organization of the namespace would be found.
+  where (o.owner_installation, o.owner_namespace, o.owner_name)
+    = (find_organization.installation, find_organization.namespace, find_organization.name);
 end;
 
 -- Who has an organization's name.
