@@ -106,6 +106,15 @@ test('the migration is done before anything else is there', async () => {
   expect(await names('serviceaccounts')).not.toContain('cardea-migrate')
 })
 
+test('a warning of the API server would have been seen', async () => {
+  const constraint = { topologyKey: 'rack', maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway' }
+  const values = {
+    'migrate.enabled': false,
+    'operator.topologySpreadConstraints': [{ ...constraint, labelSelector: null }],
+  }
+  await expect(install('cardea', values)).rejects.toThrow(/warning/)
+})
+
 test.each(Object.entries(installations))(
   'with %s every pod is admitted where Pod Security is enforced',
   async (_, values) => {
