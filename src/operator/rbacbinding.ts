@@ -37,10 +37,12 @@ export class RBACBindingReconciler implements Reconciler<RBACBinding> {
 
   references(binding: RBACBinding): readonly string[] {
     const { namespace } = binding.metadata
-    const { role } = binding.spec
+    const { role, subjects } = binding.spec
+    const apiKeys = subjects.filter((subject) => subject.kind === 'APIKey')
     return [
       ...belongsTo(binding),
       ...(isBuiltInRole(role) ? [] : [referenceKey('RBACRole', namespace, role)]),
+      ...apiKeys.map((subject) => referenceKey('APIKey', namespace, subject.name)),
     ]
   }
 
