@@ -47,7 +47,8 @@ async function main(args: readonly string[]): Promise<number> {
   let total = run.filter((suite) => !isReady(suite)).reduce((sum) => add(sum, FAILED), nothing())
   for (const tally of await runChecks(chosen.checks.filter(isReady))) total = add(total, tally)
   for (const project of chosen.projects.filter(isReady)) {
-    if (!interruption.signal.aborted) total = add(total, await runProject(project, args.slice(split + 1)))
+    if (!interruption.signal.aborted)
+      total = add(total, await runProject(project, args.slice(split + 1)))
   }
   process.stdout.write(`\n${describe(total)}\n`)
   if (interruption.signal.aborted) return 130

@@ -13,7 +13,7 @@ export function readJson<T>(file: string, otherwise: T): T {
 }
 
 /** Replaces a file for its owner's eyes only. A reader sees the old content or the new, never half of it. */
-export function writePrivate(file: string, content: string | Uint8Array): void {
+export function writePrivate(file: string, content: string): void {
   mkdirSync(place.home, { recursive: true })
   writeFileSync(`${file}.new`, content, { mode: 0o600 })
   renameSync(`${file}.new`, file)
@@ -37,7 +37,8 @@ export function keepPasswords(): Passwords {
 
 /** The key file of the local KMS, made at random once. Without it no Secret of this installation opens again. */
 export function keepKmsKey(): void {
-  if (!existsSync(place.kmsKey)) writePrivate(place.kmsKey, randomBytes(32))
+  if (existsSync(place.kmsKey)) return
+  writePrivate(place.kmsKey, `${randomBytes(32).toString('base64')}\n`)
 }
 
 /**
