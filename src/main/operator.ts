@@ -14,6 +14,7 @@ import { Manager } from '../k8s/manager.ts'
 import { RuntimeMetrics } from '../k8s/metrics.ts'
 import { buildOperator } from '../operator/operator.ts'
 import { openKeyManagement } from './kms.ts'
+import { measured } from './kmsmetrics.ts'
 import { openLogger } from './logger.ts'
 import { serveProbes } from './probes.ts'
 import { version } from './version.ts'
@@ -46,7 +47,7 @@ async function run(config: OperatorConfig): Promise<number> {
   const stopping = new AbortController()
   const ended = endOfProgram(stopping)
   const registry = openRegistry()
-  const kms = openKeyManagement(config.kms)
+  const kms = measured(openKeyManagement(config.kms), registry)
   if (kms.provider === 'local') {
     logger.warn(
       {},

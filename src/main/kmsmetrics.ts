@@ -1,0 +1,38 @@
+import { Counter, Histogram, type Registry } from 'prom-client'
+import { type KeyManagement, KeyManagementError } from '../kms/keymanagement.ts'
+
+/** The same key manager, with each operation counted by its outcome and timed. */
+export function measured(kms: KeyManagement, registry: Registry): KeyManagement {
+  const { provider } = kms
+  const operations = new Counter({
+    name: 'cardea_kms_operations_total',
+    help: 'Operations of the key management service, by outcome: success, or what went wrong.',
+    labelNames: ['provider', 'operation', 'outcome'],
+    registers: [registry],
+  })
+  const seconds = new Histogram({
+    name: 'cardea_kms_operation_seconds',
+    help: 'How long an operation of the key management service takes.',
+    labelNames: ['provider', 'operation'],
+    buckets: [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  })
+  const measure = async <T>(operation: string, work: Promise<T>): Promise<T> => {
+    const stop = seconds.startTimer({ provider, operation })
+    let outcome = 'success'
+    try {
+      return await work
+    } catch (error) {
+      outcome = error instanceof KeyManagementError ? error.code : 'fault'
+      throw error
+    } finally {
+      stop()
+      operations.inc({ provider, operation, outcome })
+    }
+  }
+  return {
+    provider,
+    wrap: (dataKey, context) => measure('wrap', kms.wrap(dataKey, context)),
+    unwrap: (wrapped, context) => measure('unwrap', kms.unwrap(wrapped, context)),
+  }
+}
