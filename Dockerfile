@@ -8,13 +8,12 @@ WORKDIR /app
 
 FROM node AS dependencies
 COPY package.json package-lock.json ./
-# Not `npm ci`: it refuses a lock file without the binaries of platforms that nobody here builds on. What the lock file has
-# is taken from it, and its digests are checked. Optional are the Node of developers without one; no package runs a script.
-RUN npm install --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+# Optional are the Node of developers without one; no package runs a script.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 FROM node AS build
 COPY package.json package-lock.json ./
-RUN npm install --ignore-scripts --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 # tsc leaves the migrations behind: they are SQL.
