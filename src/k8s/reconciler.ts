@@ -32,7 +32,7 @@ export interface Reconciler<T extends CustomResource> {
 }
 
 /** The status fields that belong to the kind, without those that the runtime writes. */
-export type OwnStatus<T extends CustomResource> = Omit<NonNullable<T['status']>, keyof CommonStatus>
+type OwnStatus<T extends CustomResource> = Omit<NonNullable<T['status']>, keyof CommonStatus>
 
 /** What one pass is given besides the object. */
 export interface ReconcileContext {

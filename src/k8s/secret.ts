@@ -28,7 +28,7 @@ export interface SecretContent {
   readonly data: Readonly<Record<string, string>>
 }
 
-export type SecretDifference = 'data' | 'type' | 'labels' | 'owner'
+type SecretDifference = 'data' | 'type' | 'labels' | 'owner'
 
 /** What `deliver` found and did. `foreign`: there is one that is somebody else's; it was not touched. */
 export type Delivery =

@@ -146,6 +146,12 @@ test('the rules of kstatus hold after any passes, and the same pass again writes
   )
 })
 
+test('an order of conditions of the API server’s own is no difference', () => {
+  const status = computed({ verdict: waiting('Why', 'oh') })
+  const kept = { ...status, conditions: status.conditions.toReversed() }
+  expect(statusEquals(status, kept)).toBe(true)
+})
+
 describe('the invariants', () => {
   const good = computed({})
   const [ready] = good.conditions

@@ -66,7 +66,13 @@ export function computeStatus(input: StatusInput): ComputedStatus {
 
 /** Whether applying `desired` over `current` would change nothing. */
 export function statusEquals(desired: ComputedStatus, current: CommonStatus | undefined): boolean {
-  return isDeepStrictEqual(desired, prune(current ?? {}))
+  return isDeepStrictEqual(sorted(desired), sorted(prune(current ?? {})))
+}
+
+/** The API server keeps conditions as a map, in an order of its own. */
+function sorted(status: CommonStatus): CommonStatus {
+  const conditions = status.conditions?.toSorted((a, b) => (a.type < b.type ? -1 : 1))
+  return { ...status, conditions }
 }
 
 /**

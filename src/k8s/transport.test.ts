@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import {
   json,
@@ -194,6 +195,22 @@ test('a changed client certificate gets a new connection, and the old one is clo
   await watchful.get(WIDGETS, 'ns', 'a')
   expect(server.connections()).toBe(before + 1)
   await watchful.close()
+})
+
+test('a proxy of the kubeconfig is used', async () => {
+  await clientOf(ok)
+  const asked: string[] = []
+  const proxy = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    ok(response, {} as Received)
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const [cluster] = server.kubeConfig.clusters as { proxyUrl?: string; server: string }[]
+  if (cluster) cluster.proxyUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+  await client.get(WIDGETS, 'ns', 'a')
+  expect(asked).toEqual([`${cluster?.server}/apis/runtime.test/v1/namespaces/ns/widgets/a`])
+  expect(server.received).toHaveLength(0)
+  proxy.close()
 })
 
 test('a plain-text server is refused unless the kubeconfig says that it is meant', async () => {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../test/support/manualclock.ts'
 import {
   json,
   type Misbehaving,
@@ -13,7 +14,8 @@ import { WIDGETS, type Widget } from '../../test/support/widget.ts'
 import { KubeClient } from './client.ts'
 import { systemClock } from './clock.ts'
 import { Informer } from './informer.ts'
-import type { Change } from './store.ts'
+import { type Change, ObjectStore } from './store.ts'
+import { Reflector } from './watch.ts'
 
 let server: Misbehaving
 let stop = new AbortController()
@@ -241,6 +243,36 @@ describe('a watch', () => {
     const { changes, counts } = await informed(lists, [(r) => refusal(r, 410, 'Expired'), quiet])
     await eventually(isOpen(counts, 2), 'a second watch')
     expect(changes).toEqual(['listed a@1', 'deleted a@1', 'added a@8'])
+  })
+
+  test('that is dead is noticed within a minute, by the intervals that are the default', async () => {
+    const clock = new ManualClock()
+    let watches = 0
+    const ended = new AbortController()
+    const store = new ObjectStore<Widget>(() => {})
+    const reflector = new Reflector<Widget>({
+      client: {
+        list: async () => ({ items: [], resourceVersion: '1', continue: undefined }),
+        watch: async (_kind, _selection, signal) => {
+          watches += 1
+          return new Promise((_, reject) => {
+            signal.addEventListener('abort', () => reject(new Error('cut')))
+          })
+        },
+      },
+      kind: WIDGETS,
+      selection: {},
+      store,
+      clock,
+      random: () => 0.999,
+      logger: memoryLogger(),
+      observer: { listed: () => {}, failed: () => {} },
+    })
+    const running = reflector.run(ended.signal)
+    await clock.advance(60_000)
+    expect(watches).toBe(2)
+    ended.abort()
+    await running
   })
 
   test('ends when it is told to, and leaves no connection', async () => {
