@@ -85,8 +85,10 @@ function supervise(options: SupervisorOptions, startedAt: number): Promise<numbe
     stdio: ['ignore', log, log, 'ipc'],
   })
   closeSync(log)
+  let interrupted = false
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
+      interrupted = true
       progress.fail()
       progress.say('Stopping …')
       supervisor.kill('SIGTERM')
@@ -95,6 +97,7 @@ function supervise(options: SupervisorOptions, startedAt: number): Promise<numbe
 
   return new Promise((resolve) => {
     let failed = false
+    let isReady = false
     supervisor.on('message', (message: Message) => {
       switch (message.kind) {
         case 'progress':
@@ -106,6 +109,7 @@ function supervise(options: SupervisorOptions, startedAt: number): Promise<numbe
           progress.say(message.why)
           break
         case 'ready': {
+          isReady = true
           const then = options.detach ? './hack/down stops it.' : 'Ctrl-C stops it.'
           process.stdout.write(
             `\nCardea is up after ${elapsed(startedAt)}.\n\n${message.addresses}`,
@@ -125,7 +129,7 @@ function supervise(options: SupervisorOptions, startedAt: number): Promise<numbe
     })
     supervisor.once('exit', (code) => {
       if (code !== 0 && !failed) progress.say(`It ended; see ${shown(place.logs)}/up.log`)
-      resolve(code ?? 1)
+      resolve(interrupted && !isReady ? 130 : (code ?? 1))
     })
   })
 }

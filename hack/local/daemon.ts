@@ -41,16 +41,31 @@ export interface Daemon {
 const LONGEST_PAUSE_MS = 15_000
 const STABLE_AFTER_MS = 60_000
 
+const started: Daemon[] = []
+let closing = false
+
+/**
+ * Stops every daemon that this process has started, the youngest first, so that each part ends before those that it
+ * uses; from then on none can be started.
+ */
+export async function stopDaemons(): Promise<void> {
+  closing = true
+  for (const daemon of started.toReversed()) await daemon.stop()
+}
+
+/** @throws once `stopDaemons` was called. */
 export function startDaemon(options: DaemonOptions): Daemon {
+  if (closing) throw new Error(`${options.name} is not started: everything is being stopped`)
   mkdirSync(path.dirname(options.logFile), { recursive: true })
   let pauseMs = 500
   let stopping = false
   let ended: string | undefined
-  let running = launch()
+  let running = spawnDetached(options)
+  watch()
 
-  function launch(): ChildProcess {
+  function watch(): void {
     const startedAt = Date.now()
-    const child = spawnDetached(options)
+    const child = running
     ended = undefined
     const finish = (how: string): void => {
       ended = how
@@ -68,16 +83,17 @@ export function startDaemon(options: DaemonOptions): Daemon {
       finish(signal ? `was ended by ${signal}` : `exited with ${code}`),
     )
     if (child.pid !== undefined) options.onStart?.(child.pid)
-    return child
   }
 
   function relaunch(): void {
-    if (!stopping) running = launch()
+    if (stopping) return
+    running = spawnDetached(options)
+    watch()
   }
 
   const isRunning = (): boolean => ended === undefined
 
-  return {
+  const daemon: Daemon = {
     name: options.name,
     logFile: options.logFile,
     get pid() {
@@ -101,6 +117,8 @@ export function startDaemon(options: DaemonOptions): Daemon {
       }
     },
   }
+  started.push(daemon)
+  return daemon
 }
 
 function spawnDetached(options: DaemonOptions): ChildProcess {

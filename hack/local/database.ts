@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { Client, escapeIdentifier } from 'pg'
 import { keepPasswords } from './keep.ts'
 import { ROOT } from './place.ts'
@@ -34,20 +33,24 @@ export async function prepareDatabase(server: PostgresServer, name: string): Pro
     operator: as('cardea_operator', passwords.operator),
     auth: as('cardea_auth', passwords.auth),
   }
-  await promisify(execFile)(
-    process.execPath,
-    [path.join(ROOT, 'src', 'main', 'cli.ts'), 'migrate'],
-    {
-      env: {
-        ...process.env,
-        CARDEA_DATABASE_URL: urls.migrate,
-        CARDEA_ADMIN_DATABASE_URL: urls.superuser,
-        CARDEA_OPERATOR_DATABASE_URL: urls.operator,
-        CARDEA_AUTH_DATABASE_URL: urls.auth,
-      },
-    },
-  )
+  await migrate({
+    CARDEA_DATABASE_URL: urls.migrate,
+    CARDEA_ADMIN_DATABASE_URL: urls.superuser,
+    CARDEA_OPERATOR_DATABASE_URL: urls.operator,
+    CARDEA_AUTH_DATABASE_URL: urls.auth,
+  })
   return urls
+}
+
+function migrate(settings: Readonly<Record<string, string>>): Promise<void> {
+  const program = path.join(ROOT, 'src', 'main', 'cli.ts')
+  const env = { ...process.env, ...settings }
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [program, 'migrate'], { env }, (error, _, stderr) => {
+      if (error) reject(new Error(stderr.trim() || error.message))
+      else resolve()
+    })
+  })
 }
 
 async function createDatabase(server: PostgresServer, name: string): Promise<void> {

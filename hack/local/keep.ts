@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { place } from './place.ts'
-import { freePort } from './port.ts'
 
 /** Reads a JSON file of `.cardea/`; what is missing or cut off reads as `otherwise`. */
 export function readJson<T>(file: string, otherwise: T): T {
@@ -39,27 +38,4 @@ export function keepPasswords(): Passwords {
 export function keepKmsKey(): void {
   if (existsSync(place.kmsKey)) return
   writePrivate(place.kmsKey, `${randomBytes(32).toString('base64')}\n`)
-}
-
-/**
- * A port for each purpose: the one it had before, the usual one, or where that is taken, any free one.
- *
- * @param usual the purposes, each with its usual port.
- */
-export async function keepPorts<Purpose extends string>(
-  usual: ReadonlyMap<Purpose, number>,
-): Promise<(purpose: Purpose) => number> {
-  const kept = new Map(Object.entries(readJson<Record<string, number>>(place.ports, {})))
-  const chosen = new Map<string, number>()
-  for (const [purpose, port] of usual) {
-    const wanted = kept.get(purpose) ?? port
-    const isTaken = [...chosen.values()].includes(wanted)
-    chosen.set(purpose, await freePort(isTaken ? undefined : wanted))
-  }
-  writePrivate(place.ports, JSON.stringify(Object.fromEntries([...kept, ...chosen]), null, 2))
-  return (purpose) => {
-    const port = chosen.get(purpose)
-    if (port === undefined) throw new Error(`no port was chosen for ${purpose}`)
-    return port
-  }
 }

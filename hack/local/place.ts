@@ -20,7 +20,6 @@ export const place = {
   operatorKubeconfig: at('operator.kubeconfig'),
   kmsKey: at('kms.key'),
   passwords: at('passwords.json'),
-  ports: at('ports.json'),
   processes: at('processes.json'),
   /** Held by the supervisor while it lives. */
   lock: at('lock'),

@@ -21,6 +21,24 @@ export async function freePort(preferred?: number): Promise<number> {
   throw new Error(`no free port between ${LOWEST} and ${HIGHEST}`)
 }
 
+/**
+ * A port for each purpose: its usual one where that is free, otherwise any.
+ *
+ * @param usual the purposes, each with its usual port.
+ * @returns the port of a purpose.
+ */
+export async function freePorts(
+  usual: ReadonlyMap<string, number>,
+): Promise<(purpose: string) => number> {
+  const chosen = new Map<string, number>()
+  for (const [purpose, port] of usual) chosen.set(purpose, await freePort(port))
+  return (purpose) => {
+    const port = chosen.get(purpose)
+    if (port === undefined) throw new Error(`no port was chosen for ${purpose}`)
+    return port
+  }
+}
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()

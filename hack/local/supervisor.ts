@@ -1,5 +1,6 @@
 // The process that the local system hangs on. `hack/up` starts it, watches it start, and stays with it or leaves it.
 import { rmSync } from 'node:fs'
+import { stopDaemons } from './daemon.ts'
 import { writePrivate } from './keep.ts'
 import { claimLock } from './lock.ts'
 import type { Message } from './message.ts'
@@ -7,7 +8,7 @@ import { place } from './place.ts'
 import { forwardProgress } from './progress.ts'
 import { type Ready, sweepProcesses } from './running.ts'
 import { summarise } from './summary.ts'
-import { type Stops, type SystemOptions, startSystem } from './system.ts'
+import { type SystemOptions, startSystem } from './system.ts'
 
 export interface SupervisorOptions extends SystemOptions {
   /** Whether it goes on when the command that started it has left. */
@@ -15,7 +16,6 @@ export interface SupervisorOptions extends SystemOptions {
 }
 
 const options: SupervisorOptions = JSON.parse(process.argv[2] ?? '{}')
-const stops: Stops = []
 let ready = false
 let stopping = false
 
@@ -28,8 +28,7 @@ async function stop(exitCode: number): Promise<void> {
   if (stopping) return
   stopping = true
   rmSync(place.ready, { force: true })
-  // The programs before the servers that they use. What has only begun to start is ended by the leash.
-  for (const each of stops.toReversed()) await each()
+  await stopDaemons()
   rmSync(place.processes, { force: true })
   rmSync(place.lock, { force: true })
   process.exit(exitCode)
@@ -40,7 +39,6 @@ async function start(): Promise<void> {
   const system = await startSystem(
     options,
     forwardProgress((event) => tell({ kind: 'progress', event })),
-    stops,
   )
   const addresses = summarise(system)
   const told: Ready = { addresses, authReplicas: options.authReplicas, context: options.context }
@@ -49,17 +47,23 @@ async function start(): Promise<void> {
   tell({ kind: 'ready', addresses })
 }
 
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
-  process.on(signal, () => void stop(0))
-process.on('disconnect', () => {
-  if (!ready || !options.detach) void stop(0)
-})
-
-if (claimLock(place.lock)) {
+function run(): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => void stop(0))
+  }
+  process.on('disconnect', () => {
+    if (!ready || !options.detach) void stop(0)
+  })
   start().catch(async (error: unknown) => {
+    // What was stopped in the middle of its start fails, too; nobody needs to hear of that.
+    if (stopping) return
     tell({ kind: 'failed', why: error instanceof Error ? error.message : String(error) })
     await stop(1)
   })
+}
+
+if (claimLock(place.lock)) {
+  run()
 } else {
   tell({ kind: 'failed', why: 'Another ./hack/up is at work in this checkout.' })
   process.exitCode = 1

@@ -4,8 +4,9 @@ import { startControlPlane } from './controlplane.ts'
 import { type DatabaseUrls, prepareDatabase } from './database.ts'
 import { writeCommands, writeEnvironment } from './environment.ts'
 import { installCardea } from './install.ts'
-import { keepKmsKey, keepPorts } from './keep.ts'
+import { keepKmsKey } from './keep.ts'
 import { place, shown } from './place.ts'
+import { freePorts } from './port.ts'
 import { startPostgres } from './postgres.ts'
 import { type Program, startAuth, startOperator, type Watcher } from './program.ts'
 import { type Progress, step } from './progress.ts'
@@ -20,9 +21,6 @@ export interface SystemOptions {
   readonly context: string | undefined
 }
 
-/** How to stop what has been started so far, in the order of the starts. */
-export type Stops = (() => Promise<void>)[]
-
 export interface RunningSystem {
   readonly operator: Program
   readonly auths: readonly Program[]
@@ -36,14 +34,13 @@ export interface RunningSystem {
 
 /**
  * Starts the whole system on the data of the last time, or on none, and proves it with a checked request.
+ * `stopDaemons` ends it, and breaks off a start at any moment.
  *
- * @param stops is added to as the parts start, so that a start can be broken off anywhere.
  * @throws with what failed, for people.
  */
 export async function startSystem(
   options: SystemOptions,
   progress: Progress,
-  stops: Stops,
 ): Promise<RunningSystem> {
   let isUp = false
   let publish = (): void => {}
@@ -66,15 +63,15 @@ export async function startSystem(
     startTitle(options.context),
     async () => {
       return Promise.all([
-        startDatabase(options, ports('postgres'), watcher, stops),
-        startCluster(options, ports('kube-apiserver'), watcher, stops),
+        startDatabase(options, ports('postgres'), watcher),
+        startCluster(options, ports('kube-apiserver'), watcher),
       ])
     },
   )
   const [operator, ...auths] = await step(
     progress,
     'Starting the operator and the auth service',
-    () => startPrograms(urls, ports, options.authReplicas, watcher, stops),
+    () => startPrograms(urls, ports, options.authReplicas, watcher),
   )
   const authUrls = auths.flatMap(({ url }) => url ?? [])
   publish = () =>
@@ -107,15 +104,15 @@ export async function startSystem(
 type Ports = (purpose: string) => number
 
 function choosePorts(replicas: number): Promise<Ports> {
-  const usual: (readonly [string, number])[] = [
+  const usual = new Map([
     ['postgres', 15432],
     ['kube-apiserver', 16443],
     ['operator metrics', 9090],
-  ]
+  ])
   for (const [position, name] of authNames(replicas).entries()) {
-    usual.push([name, 8080 + position], [`${name} metrics`, 9100 + position])
+    usual.set(name, 8080 + position).set(`${name} metrics`, 9100 + position)
   }
-  return keepPorts(new Map(usual))
+  return freePorts(usual)
 }
 
 function authNames(replicas: number): readonly string[] {
@@ -132,7 +129,6 @@ async function startDatabase(
   { context }: SystemOptions,
   port: number,
   watcher: Watcher,
-  stops: Stops,
 ): Promise<readonly [DatabaseUrls, number]> {
   const server = await startPostgres(place.postgres, {
     ...watcher,
@@ -140,7 +136,6 @@ async function startDatabase(
     durable: true,
     logFile: `${place.logs}/postgres.log`,
   })
-  stops.push(() => server.stop())
   // Each cluster has a database of its own: what one declares, the operator of another must not find and repair.
   const name =
     context === undefined ? 'cardea' : `cardea_${context.replaceAll(/[^a-z0-9]+/gi, '_')}`
@@ -151,7 +146,6 @@ async function startCluster(
   options: SystemOptions,
   port: number,
   watcher: Watcher,
-  stops: Stops,
 ): Promise<string> {
   const { tools, context } = options
   if (context !== undefined) {
@@ -167,7 +161,6 @@ async function startCluster(
     durable: true,
     logDirectory: place.logs,
   })
-  stops.push(() => plane.stop())
   copyFileSync(plane.kubeconfig, place.kubeconfig)
   copyFileSync(plane.operatorKubeconfig, place.operatorKubeconfig)
   await installCardea(tools, place.kubeconfig)
@@ -179,17 +172,12 @@ async function startPrograms(
   ports: Ports,
   replicas: number,
   watcher: Watcher,
-  stops: Stops,
 ): Promise<readonly [Program, ...Program[]]> {
-  const stopping = (program: Program): Program => {
-    stops.push(() => program.daemon.stop())
-    return program
-  }
   const [operator, ...auths] = await Promise.all([
-    startOperator(urls, { metrics: ports('operator metrics') }, watcher).then(stopping),
+    startOperator(urls, { metrics: ports('operator metrics') }, watcher),
     ...authNames(replicas).map((name) => {
       const own = { name, replicas, public: ports(name), metrics: ports(`${name} metrics`) }
-      return startAuth(urls, own, watcher).then(stopping)
+      return startAuth(urls, own, watcher)
     }),
   ])
   return [operator, ...auths]
