@@ -103,6 +103,16 @@ test('the sooner of two times counts, and taking a key clears both', async () =>
   expect(queue.depth('high') + queue.depth('low')).toBe(0)
 })
 
+test('taking a key clears what was due later: the pass that begins decides anew', async () => {
+  const { clock, queue } = aQueue()
+  queue.addAt('a', clock.now() + 5000, 'low')
+  queue.add('a', 'high')
+  await queue.take()
+  queue.done('a')
+  await clock.advance(10_000)
+  expect(queue.depth('high') + queue.depth('low')).toBe(0)
+})
+
 test('a key that is forgotten is not taken, at once or later', async () => {
   const { clock, queue } = aQueue()
   queue.add('a', 'high')
