@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
+import { crc32 } from './crc32.ts'
 
 /**
  * The format of an API key: `<prefix>_<43 characters: base62 of 32 bytes><6 characters: base62 of a CRC-32>`.
@@ -8,7 +8,8 @@ import { crc32 } from 'node:zlib'
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const bodyLength = 43
 const checksumLength = 6
-const shape = /^[a-z][a-z0-9]{1,9}_[0-9A-Za-z]{49}$/
+const prefixShape = /^[a-z][a-z0-9]{1,9}$/
+const underscore = 0x5f
 const foreign = /^[\x21-\x7e]{16,256}$/
 
 /** The random part's length in bytes: 256 bits, for which an unsalted digest is enough. */
@@ -34,10 +35,7 @@ export function mintApiKey(prefix: string, random: Uint8Array): string {
  * imported by digest (a Cardea key with a typo is of this shape too). `malformed`: neither; never worth a look-up.
  */
 export function readApiKey(text: string): ApiKeyShape {
-  if (shape.test(text)) {
-    const end = text.length - checksumLength
-    if (checksum(text.slice(0, end)) === text.slice(end)) return 'cardea'
-  }
+  if (hasChecksum(text)) return 'cardea'
   return foreign.test(text) ? 'foreign' : 'malformed'
 }
 
@@ -49,6 +47,37 @@ export function digestApiKey(text: string): Buffer {
 /** The last four characters, by which people recognise a key. */
 export function lastFour(text: string): string {
   return text.slice(-4)
+}
+
+/** Every request comes through here: on numbers, it takes a fifth of what strings and patterns take. */
+function hasChecksum(text: string): boolean {
+  const end = text.length - checksumLength
+  const body = end - bodyLength
+  if (body < 3 || body > 11 || text.charCodeAt(body - 1) !== underscore) return false
+  for (let at = body; at < end; at++) {
+    if (!isBase62(text.charCodeAt(at))) return false
+  }
+  let rest = crc32(text, end)
+  for (let at = text.length - 1; at >= end; at--) {
+    // Not %: on what may not fit into 31 bits it divides floating-point numbers, slowly.
+    const quotient = (rest / 62) >>> 0
+    if (text.charCodeAt(at) !== alphabet.charCodeAt(rest - quotient * 62)) return false
+    rest = quotient
+  }
+  return prefixShape.test(text.slice(0, body - 1))
+}
+
+function isBase62(code: number): boolean {
+  return (
+    (code >= 0x30 && code <= 0x39) ||
+    (code >= 0x41 && code <= 0x5a) ||
+    (code >= 0x61 && code <= 0x7a)
+  )
+}
+
+/** What a key of Cardea's begins with, before the underscore. */
+export function prefixOf(text: string): string {
+  return text.slice(0, text.indexOf('_'))
 }
 
 function checksum(text: string): string {
