@@ -37,14 +37,6 @@ export async function organizationByName(
   return rows[0]
 }
 
-/** A new id for a record, ordered by time. */
-export async function newId(pool: pg.Pool): Promise<string> {
-  const { rows } = await pool.query<{ id: string }>('select uuidv7() as id')
-  const [row] = rows
-  if (!row) throw new Error('uuidv7() returned no row')
-  return row.id
-}
-
 /** The organization that the transaction is for. */
 export async function loadOrganization(tx: Transaction): Promise<OrganizationRow | undefined> {
   const [row] = await tx.select().from(organizations)

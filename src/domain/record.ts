@@ -46,6 +46,11 @@ export function decideRecord<Row extends Owned>(
   return { action: 'update', why: situation.applied ? 'drifted' : 'updated', fields }
 }
 
+/** Whether an action makes one record more than there was: such a one must fit in the quota. */
+export function addsRecord(action: RecordAction): boolean {
+  return action.action === 'insert' || (action.action === 'update' && action.why === 'restored')
+}
+
 /** The names of the desired values that a row does not have. */
 export function differences<Row>(row: Row, desired: Partial<Row>): string[] {
   return (Object.keys(desired) as (keyof Row & string)[]).filter(

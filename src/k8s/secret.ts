@@ -43,7 +43,7 @@ export type Delivery =
 export interface OwnedSecretsOptions {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>
   /** The cache of the Secrets that have the label. */
-  readonly store: Pick<ObjectStore<SecretObject>, 'get' | 'observe'>
+  readonly store: Pick<ObjectStore<SecretObject>, 'get' | 'observe' | 'values'>
   /** The label that all our Secrets have, and by which they are watched. */
   readonly label: { readonly name: string; readonly value: string }
   readonly fieldManager: string
@@ -69,6 +69,18 @@ export class OwnedSecrets {
     const { client, store } = this.#options
     const cached = store.get(`${namespace}/${name}`)
     return cached ?? (await client.get<SecretObject>(SECRETS, namespace, name, { signal }))
+  }
+
+  /** The names of the owner's Secrets, as far as they are cached. Looks at all that are. */
+  namesOf(owner: KubeObject): readonly string[] {
+    const { namespace, name } = owner.metadata
+    const names: string[] = []
+    for (const secret of this.#options.store.values()) {
+      if (secret.metadata.namespace !== namespace) continue
+      const named = secret.metadata.ownerReferences?.some((o) => o.controller && o.name === name)
+      if (named && this.ownershipOf(secret, owner) === 'ours') names.push(secret.metadata.name)
+    }
+    return names
   }
 
   /**

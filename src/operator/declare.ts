@@ -1,16 +1,21 @@
 import { type AuditEvent, appendAudit } from '../db/audit.ts'
+import { reclaimId } from '../db/identity.ts'
 import type { DeclaredRecord, RecordStore } from '../db/record.ts'
 import { inOrganization, type Transaction } from '../db/transaction.ts'
 import { describeOwner, type Owner, ownedBy } from '../domain/ownership.ts'
-import { decideRecord, type RecordAction } from '../domain/record.ts'
+import { addsRecord, decideRecord, type RecordAction } from '../domain/record.ts'
 import type { CommonStatus, CustomResource } from '../k8s/object.ts'
+import { type ReconcileContext, type Stalled, stalled } from '../k8s/reconciler.ts'
 import { isApplied } from './applied.ts'
 import { type OperatorDependencies, operatorActor, ownerOf } from './dependencies.ts'
+import { unwatched } from './unwatched.ts'
 
 /** The concept that a kind declares: its name in the audit trail and its store. */
 export interface Concept<Row extends DeclaredRecord> {
   readonly name: string
   readonly store: RecordStore<Row>
+  /** Why there must not be one record more in the transaction's organization; undefined when there may. */
+  readonly overQuota?: (tx: Transaction) => Promise<string | undefined>
 }
 
 interface Declarable extends CustomResource {
@@ -18,33 +23,37 @@ interface Declarable extends CustomResource {
   readonly spec: CustomResource['spec'] & { readonly adoptionPolicy?: string | undefined }
 }
 
-export type Declared<Row> =
-  | { readonly row: Row; readonly action: Exclude<RecordAction, { action: 'conflict' }> }
-  | { readonly conflict: string }
+export interface Declared<Row> {
+  readonly row: Row
+  readonly action: Exclude<RecordAction, { action: 'conflict' }>
+}
 
 /**
  * Makes the record of an organization agree with what a resource declares: one look, and a fenced transaction with its
- * audit event when something differs. A record of somebody else's is left alone and reported.
+ * audit event when something differs. A record of somebody else's is left alone.
+ * @returns the record, or why it may not be this resource's
  */
 export async function declare<Row extends DeclaredRecord>(
   deps: OperatorDependencies,
   concept: Concept<Row>,
   object: Declarable,
-  organizationId: string,
-  values: Partial<Row>,
-): Promise<Declared<Row>> {
+  { organizationId, values }: { readonly organizationId: string; readonly values: Partial<Row> },
+  context: ReconcileContext,
+): Promise<Declared<Row> | Stalled> {
   const tenant = { organizationId, actor: operatorActor }
   const look = (tx: Transaction) => examine(deps, concept, object, values, tx)
   const seen = await inOrganization(deps.pool, tenant, look)
-  if ('conflict' in seen || seen.action.action === 'none') return seen as Declared<Row>
+  if ('conflict' in seen) return stalled('Conflict', seen.conflict, unwatched(context))
+  if (seen.row && seen.action.action === 'none') return { row: seen.row, action: seen.action }
+  const id = seen.row?.id ?? (await reclaimId(deps.pool, object.status?.id))
   // Looked at again with the fence held: between the two looks the record may have changed.
   return inOrganization(deps.pool, { ...tenant, fence: deps.fence() }, async (tx) => {
     const found = await look(tx)
-    if ('conflict' in found) return found
-    const row = await carryOut(concept, tx, found, values, object, {
-      organizationId,
-      ...ownerOf(deps, object),
-    })
+    if ('conflict' in found) return stalled('Conflict', found.conflict, unwatched(context))
+    const objection = addsRecord(found.action) ? await concept.overQuota?.(tx) : undefined
+    if (objection !== undefined) return stalled('QuotaExceeded', objection, unwatched(context))
+    const identity = { ...ownerOf(deps, object), organizationId, id }
+    const row = await carryOut(concept, tx, found, values, identity)
     return { row, action: found.action }
   })
 }
@@ -64,32 +73,35 @@ export async function examine<Row extends DeclaredRecord>(
 ): Promise<Found<Row> | { readonly conflict: string }> {
   const owner = ownerOf(deps, object)
   const row = await concept.store.find(tx, owner)
-  const action = decideRecord(row, owner, { ...values, name: owner.name }, {
-    adopt: object.spec.adoptionPolicy === 'IfUnowned',
-    applied: isApplied(object),
-  })
+  const action = decideRecord(
+    row,
+    owner,
+    { ...values, name: owner.name },
+    {
+      adopt: object.spec.adoptionPolicy === 'IfUnowned',
+      applied: isApplied(object),
+    },
+  )
   if (action.action !== 'conflict') return { row, action }
   return { conflict: conflictMessage(object, row as Row, action.adoptable) }
 }
 
 /**
- * Carries a decision out in the caller's transaction, with its audit event. A record that was lost comes back under the
- * id that the resource's status shows.
+ * Carries a decision out in the caller's transaction, with its audit event.
+ * @param identity whose the record is, and the id that it gets if there is none yet
  */
 export async function carryOut<Row extends DeclaredRecord>(
   concept: Concept<Row>,
   tx: Transaction,
   { row, action }: Found<Row>,
   values: Partial<Row>,
-  object: Declarable,
-  owner: Owner & { readonly organizationId: string; readonly id?: string },
+  identity: Owner & { readonly organizationId: string; readonly id: string },
 ): Promise<Row> {
   if (action.action === 'none') return row as Row
+  const { organizationId, id, ...owner } = identity
   const whole = { ...values, name: owner.name, ...ownedBy(owner) } as Partial<Row>
   if (action.action === 'insert') {
-    const id = owner.id ?? object.status?.id
-    const identity = { organizationId: owner.organizationId, ...(id !== undefined && { id }) }
-    const inserted = await concept.store.insert(tx, { ...whole, ...identity })
+    const inserted = await concept.store.insert(tx, { ...whole, organizationId, id })
     await appendAudit(tx, [recordEvent(concept.name, 'created', inserted)])
     return inserted
   }

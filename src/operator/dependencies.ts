@@ -8,7 +8,7 @@ import type { KeyManagement } from '../kms/keymanagement.ts'
 export interface OperatorDependencies {
   readonly pool: pg.Pool
   readonly kms: KeyManagement
-  readonly secrets: Pick<OwnedSecrets, 'deliver' | 'read' | 'withdraw'>
+  readonly secrets: Pick<OwnedSecrets, 'deliver' | 'namesOf' | 'read' | 'withdraw'>
   /** The name of this installation: several may share a database. */
   readonly installation: string
   /** The leadership that every write is fenced with. */
@@ -19,7 +19,7 @@ export interface OperatorDependencies {
   readonly adoptOrganizations: readonly string[]
   /** Told of each repair, for the counter. */
   readonly repaired: (kind: string, where: 'row' | 'secret') => void
-  /** The ids of records that somebody changed by hand and that were not examined since. */
+  /** The ids of API keys whose records somebody changed by hand, and whose secrets were not examined since. */
   readonly changedByHand: Set<string>
 }
 

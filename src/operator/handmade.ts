@@ -12,7 +12,7 @@ const kinds: Readonly<Record<string, string>> = {
 
 export interface HandMadeOptions {
   readonly installation: string
-  /** Where ids of such records are kept until a reconciler has examined them. */
+  /** Where the ids of such API keys are kept until their secrets have been examined. */
   readonly changedByHand: Set<string>
   /** The reference keys of the resource whose status shows the id; none when no resource does. */
   readonly resourceOf: (kind: string, recordId: string) => string | undefined
@@ -29,7 +29,7 @@ export function wakeHandMade(changes: readonly Change[], options: HandMadeOption
     if (change.actor !== null || kind === undefined) continue
     const reference = referenceOf(kind, change, options)
     if (reference === undefined) continue
-    options.changedByHand.add(change.recordId)
+    if (change.concept === 'api_key') options.changedByHand.add(change.recordId)
     options.wake(reference, 'its record was changed by hand')
   }
 }

@@ -4,12 +4,12 @@ import {
   type OrganizationStatus,
   organizationKind,
 } from '../api/v1alpha1/organization.ts'
-import { appendAudit } from '../db/audit.ts'
+import { appendAudit, hasHappened } from '../db/audit.ts'
+import { newId, reclaimId } from '../db/identity.ts'
 import {
   findOrganization,
   insertOrganization,
   loadOrganization,
-  newId,
   type OrganizationRow,
   organizationByName,
   purgeOrganization,
@@ -33,6 +33,7 @@ import { blockedBy } from './children.ts'
 import { conflictMessage, recordEvent } from './declare.ts'
 import { type OperatorDependencies, operatorActor, ownerOf } from './dependencies.ts'
 import { driftEvents } from './drift.ts'
+import { unwatched } from './unwatched.ts'
 
 /** An Organization is a row of `organizations`, which is the tenant itself. */
 export class OrganizationReconciler implements Reconciler<Organization> {
@@ -47,9 +48,9 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     return []
   }
 
-  async reconcile(organization: Organization, _context: ReconcileContext) {
+  async reconcile(organization: Organization, context: ReconcileContext) {
     const deps = this.#deps
-    const claimed = await this.#claim(organization)
+    const claimed = await this.#claim(organization, context)
     if ('outcome' in claimed) return claimed
     const { id, action } = await this.#apply(organization, claimed.id)
     return done<OrganizationStatus>(`Organization "${organization.metadata.name}" is in force.`, {
@@ -74,6 +75,7 @@ export class OrganizationReconciler implements Reconciler<Organization> {
   /** The id of the record that is ours or may be taken over; undefined when there is none yet. */
   async #claim(
     organization: Organization,
+    context: ReconcileContext,
   ): Promise<{ id: string | undefined } | Stalled<OrganizationStatus>> {
     const deps = this.#deps
     const ours = await findOrganization(deps.pool, ownerOf(deps, organization))
@@ -82,7 +84,8 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     if (!named) return { id: undefined }
     const adoptable = named.managedBy === 'api'
     if (!adoptable || organization.spec.adoptionPolicy !== 'IfUnowned') {
-      return stalled('Conflict', conflictMessage(organization, named, adoptable))
+      const message = conflictMessage(organization, named, adoptable)
+      return stalled('Conflict', message, unwatched(context))
     }
     // Whoever may write in some namespace must not be able to take over a tenant by naming it.
     if (
@@ -120,17 +123,15 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     return { id, action }
   }
 
-  /** The id that the organization had when its row was lost, unless another has it: a status can be written by others. */
+  /** The id of the row that was lost, or a new one. That of a purged tenant is not given again: its audit trail is its own. */
   async #freeId(organization: Organization): Promise<string> {
     const { pool } = this.#deps
-    const former = organization.status?.id
-    if (former === undefined) return newId(pool)
-    const taken = await inOrganization(
-      pool,
-      { organizationId: former, actor: operatorActor },
-      loadOrganization,
+    const id = await reclaimId(pool, organization.status?.id)
+    const tenant = { organizationId: id, actor: operatorActor }
+    const purged = await inOrganization(pool, tenant, (tx) =>
+      hasHappened(tx, 'organization.deleted'),
     )
-    return taken ? newId(pool) : former
+    return purged ? newId(pool) : id
   }
 
   #write<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {

@@ -1,18 +1,23 @@
 import { defaultDeletionPolicy } from '../api/v1alpha1/lifecycle.ts'
 import { type Project, type ProjectStatus, projectKind } from '../api/v1alpha1/project.ts'
-import { countRecords, loadOrganization, purgeProject } from '../db/organization.ts'
+import {
+  countRecords,
+  loadOrganization,
+  purgeProject,
+  serializeOrganization,
+} from '../db/organization.ts'
 import { type ProjectRow, projectStore } from '../db/project.ts'
-import { inOrganization } from '../db/transaction.ts'
+import type { Transaction } from '../db/transaction.ts'
 import { quotaOf } from '../domain/quota.ts'
-import { done, type ReconcileContext, type Reconciler, stalled } from '../k8s/reconciler.ts'
+import { done, type ReconcileContext, type Reconciler } from '../k8s/reconciler.ts'
 import { blockedBy } from './children.ts'
 import { type Concept, declare } from './declare.ts'
-import { type OperatorDependencies, operatorActor } from './dependencies.ts'
+import type { OperatorDependencies } from './dependencies.ts'
 import { driftEvents } from './drift.ts'
 import { belongsTo, isWaiting, resolveOrganization } from './reference.ts'
 import { retire } from './retire.ts'
 
-const concept: Concept<ProjectRow> = { name: 'project', store: projectStore }
+const concept: Concept<ProjectRow> = { name: 'project', store: projectStore, overQuota }
 
 /** A Project is a row of `projects`; its overrides are kept as they were written. */
 export class ProjectReconciler implements Reconciler<Project> {
@@ -31,10 +36,9 @@ export class ProjectReconciler implements Reconciler<Project> {
     const deps = this.#deps
     const organization = await resolveOrganization(deps, project, context)
     if (isWaiting(organization)) return organization
-    const overQuota = project.status?.id ? undefined : await this.#overQuota(organization.id)
-    if (overQuota) return stalled<ProjectStatus>('QuotaExceeded', overQuota)
-    const declared = await declare(deps, concept, project, organization.id, projectValues(project))
-    if ('conflict' in declared) return stalled<ProjectStatus>('Conflict', declared.conflict)
+    const wanted = { organizationId: organization.id, values: projectValues(project) }
+    const declared = await declare(deps, concept, project, wanted, context)
+    if ('outcome' in declared) return declared
     return done<ProjectStatus>(`Project "${project.metadata.name}" is in force.`, {
       reason: 'Succeeded',
       status: { id: declared.row.id },
@@ -52,16 +56,16 @@ export class ProjectReconciler implements Reconciler<Project> {
     })
     return done<ProjectStatus>('The project is deleted.')
   }
+}
 
-  async #overQuota(organizationId: string): Promise<string | undefined> {
-    const tenant = { organizationId, actor: operatorActor }
-    return inOrganization(this.#deps.pool, tenant, async (tx) => {
-      const organization = await loadOrganization(tx)
-      const quota = quotaOf(organization?.settings, 'projects')
-      if (quota === undefined || (await countRecords(tx)).projects < quota) return undefined
-      return `Organization "${organization?.name}" may have ${quota} projects and has them: raise spec.quotas.projects there, or delete a project.`
-    })
-  }
+/** Why one more project would be too many; undefined when it is not. Makes the callers of one organization queue. */
+async function overQuota(tx: Transaction): Promise<string | undefined> {
+  const organization = await loadOrganization(tx)
+  const quota = quotaOf(organization?.settings, 'projects')
+  if (!organization || quota === undefined) return undefined
+  await serializeOrganization(tx, organization.id)
+  if ((await countRecords(tx)).projects < quota) return undefined
+  return `Organization "${organization.name}" may have ${quota} projects and has them: raise spec.quotas.projects there, or delete a project.`
 }
 
 /** The row's values that the spec rules. */

@@ -14,7 +14,6 @@ import {
   done,
   type ReconcileContext,
   type Reconciler,
-  stalled,
   type Waiting,
   waiting,
 } from '../k8s/reconciler.ts'
@@ -60,20 +59,16 @@ export class RBACBindingReconciler implements Reconciler<RBACBinding> {
       )
     })
     if (isWaiting(project)) return project
-    const declared = await declare(deps, concept, binding, organization.id, {
-      projectId: project.id ?? null,
-      role: binding.spec.role,
-      subjects: binding.spec.subjects,
+    const { role, subjects } = binding.spec
+    const values = { projectId: project.id ?? null, role, subjects }
+    const wanted = { organizationId: organization.id, values }
+    const declared = await declare(deps, concept, binding, wanted, context)
+    if ('outcome' in declared) return declared
+    return done<RBACBindingStatus>(`Role "${role}" is given to ${subjects.length} subject(s).`, {
+      reason: 'Succeeded',
+      status: { id: declared.row.id },
+      events: driftEvents(deps, binding, declared.action),
     })
-    if ('conflict' in declared) return stalled<RBACBindingStatus>('Conflict', declared.conflict)
-    return done<RBACBindingStatus>(
-      `Role "${binding.spec.role}" is given to ${binding.spec.subjects.length} subject(s).`,
-      {
-        reason: 'Succeeded',
-        status: { id: declared.row.id },
-        events: driftEvents(deps, binding, declared.action),
-      },
-    )
   }
 
   async finalize(binding: RBACBinding) {

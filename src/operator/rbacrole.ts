@@ -1,6 +1,6 @@
 import { type RBACRole, type RBACRoleStatus, rbacRoleKind } from '../api/v1alpha1/rbacrole.ts'
 import { type RoleRow, roleStore } from '../db/role.ts'
-import { done, type ReconcileContext, type Reconciler, stalled } from '../k8s/reconciler.ts'
+import { done, type ReconcileContext, type Reconciler } from '../k8s/reconciler.ts'
 import { blockedBy } from './children.ts'
 import { type Concept, declare } from './declare.ts'
 import type { OperatorDependencies } from './dependencies.ts'
@@ -26,11 +26,10 @@ export class RBACRoleReconciler implements Reconciler<RBACRole> {
   async reconcile(role: RBACRole, context: ReconcileContext) {
     const organization = await resolveOrganization(this.#deps, role, context)
     if (isWaiting(organization)) return organization
-    const declared = await declare(this.#deps, concept, role, organization.id, {
-      description: role.spec.description ?? null,
-      permissions: role.spec.permissions,
-    })
-    if ('conflict' in declared) return stalled<RBACRoleStatus>('Conflict', declared.conflict)
+    const { description = null, permissions } = role.spec
+    const wanted = { organizationId: organization.id, values: { description, permissions } }
+    const declared = await declare(this.#deps, concept, role, wanted, context)
+    if ('outcome' in declared) return declared
     return done<RBACRoleStatus>(`Role "${role.metadata.name}" is in force.`, {
       reason: 'Succeeded',
       status: { id: declared.row.id },

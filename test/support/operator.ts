@@ -5,7 +5,6 @@ import { pino } from 'pino'
 import { Counter, Registry } from 'prom-client'
 import { ChangeFeed } from '../../src/db/changes.ts'
 import { takeLeadership } from '../../src/db/leadership.ts'
-import type { Fence } from '../../src/db/transaction.ts'
 import { KubeClient } from '../../src/k8s/client.ts'
 import { Manager } from '../../src/k8s/manager.ts'
 import { RuntimeMetrics } from '../../src/k8s/metrics.ts'
@@ -35,6 +34,8 @@ export interface TestOperator {
   readonly kms: KeyManagement
   /** Lines that it logged, from `info` up. */
   readonly log: readonly string[]
+  /** How often a write of it was fenced off: the program would have ended. */
+  readonly fenced: () => number
   /** Ends it as SIGTERM would. */
   stop(): Promise<void>
 }
@@ -53,7 +54,8 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
   const pool = new Pool({ connectionString: database.operatorUrl, max: 20 })
   pool.on('error', () => {})
   const installation = setting.installation ?? 'test'
-  let fence: Fence | undefined = await takeLeadership(pool, installation, 'test')
+  const fence = await takeLeadership(pool, installation, 'test')
+  let fenced = 0
   const kms = setting.kms ?? testKek
   const manager = new Manager({
     client,
@@ -79,14 +81,11 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
       allowPlainSecrets: setting.allowPlainSecrets ?? false,
       adoptOrganizations: setting.adoptOrganizations ?? [],
     },
-    fence: () => {
-      if (!fence) throw new Error('no fence')
-      return fence
-    },
+    fence: () => fence,
     randomBytes,
     repaired: (kind, where) => repairs.inc({ kind, where }),
     onFenced: () => {
-      fence = undefined
+      fenced += 1
     },
   })
   const feed = new ChangeFeed({
@@ -106,6 +105,7 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
     registry,
     kms,
     log,
+    fenced: () => fenced,
     async stop() {
       await feed.stop()
       await manager.stop(5000)

@@ -37,6 +37,19 @@ begin atomic
   from cardea.organizations o where o.name = organization_by_name.name;
 end;
 
+-- Whether a record of any organization has this id. A lost record comes back under the id that its resource's status
+-- shows, and a status can be written by others: it must not bring in an id of another tenant's.
+create function cardea.is_record(id uuid) returns boolean
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select exists (select from cardea.organizations o where o.id = is_record.id)
+    or exists (select from cardea.projects p where p.id = is_record.id)
+    or exists (select from cardea.roles r where r.id = is_record.id)
+    or exists (select from cardea.role_bindings b where b.id = is_record.id)
+    or exists (select from cardea.api_keys k where k.id = is_record.id)
+    or exists (select from cardea.api_key_secrets s where s.id = is_record.id);
+end;
+
 -- The functions below take the ids to load, or null for all; and the organizations to keep to, or null for any.
 create function cardea.index_organizations(ids uuid[])
   returns table (id uuid, name text)
@@ -120,14 +133,14 @@ do $$
 declare
   signature text;
 begin
-  foreach signature in array array['find_organization(text, text, text)', 'organization_by_name(text)', 'index_organizations(uuid[])',
+  foreach signature in array array['find_organization(text, text, text)', 'organization_by_name(text)', 'is_record(uuid)', 'index_organizations(uuid[])',
     'index_projects(uuid[], uuid[])', 'index_roles(uuid[], uuid[])', 'index_role_bindings(uuid[], uuid[])', 'index_api_keys(uuid[])',
     'index_api_keys_page(uuid, integer)', 'find_api_keys_by_digest(bytea[])'] loop
     execute format('alter function cardea.%s owner to cardea_index', signature);
     execute format('revoke all on function cardea.%s from public', signature);
   end loop;
 end $$;
-grant execute on function cardea.find_organization(text, text, text), cardea.organization_by_name(text) to cardea_operator;
+grant execute on function cardea.find_organization(text, text, text), cardea.organization_by_name(text), cardea.is_record(uuid) to cardea_operator;
 grant execute on function cardea.index_organizations(uuid[]), cardea.index_projects(uuid[], uuid[]), cardea.index_roles(uuid[], uuid[]),
   cardea.index_role_bindings(uuid[], uuid[]), cardea.index_api_keys(uuid[]), cardea.index_api_keys_page(uuid, integer),
   cardea.find_api_keys_by_digest(bytea[]) to cardea_auth;

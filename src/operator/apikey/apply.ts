@@ -9,9 +9,9 @@ import {
   updateSecret,
 } from '../../db/apikey.ts'
 import { appendAudit } from '../../db/audit.ts'
-import { newId } from '../../db/organization.ts'
+import { reclaimId } from '../../db/identity.ts'
 import { inOrganization, type Transaction } from '../../db/transaction.ts'
-import type { RecordAction } from '../../domain/record.ts'
+import { addsRecord, type RecordAction } from '../../domain/record.ts'
 import { ConflictError } from '../../k8s/errors.ts'
 import {
   type Outcome,
@@ -21,6 +21,8 @@ import {
 } from '../../k8s/reconciler.ts'
 import { carryOut, examine, recordEvent } from '../declare.ts'
 import { type OperatorDependencies, operatorActor, ownerOf } from '../dependencies.ts'
+import { repairEvent } from '../drift.ts'
+import { unwatched } from '../unwatched.ts'
 import type { SecretChanges } from './change.ts'
 import { apiKeyConcept } from './concept.ts'
 import type { Seen } from './look.ts'
@@ -53,7 +55,7 @@ export async function applyKey(
       `spec.expiresAt ${apiKey.spec.expiresAt} has passed, so no key was made: set a later time.`,
     )
   }
-  const id = seen.found.row?.id ?? apiKey.status?.id ?? (await newId(deps.pool))
+  const id = seen.found.row?.id ?? (await reclaimId(deps.pool, apiKey.status?.id))
   const requested = rotationRequest(apiKey, seen.found.row)
   const changes = await planChanges(deps, apiKey, seen, {
     id,
@@ -65,7 +67,7 @@ export async function applyKey(
   if ('outcome' in changes) return changes
   const handled = requested ?? seen.found.row?.rotationHandled ?? null
   const values = { ...seen.values, rotationHandled: handled }
-  const prefix = apiKey.status?.prefix
+  const prefix = changes.prefix ?? apiKey.status?.prefix
   if (
     seen.found.row &&
     seen.found.action.action === 'none' &&
@@ -80,14 +82,10 @@ export async function applyKey(
       events: [],
     }
   }
-  const written = await write(deps, apiKey, seen, id, values, changes)
+  const written = await write(deps, apiKey, seen, { id, values, changes }, context)
   if ('outcome' in written) return written
-  const minted = changes.insert.some((secret) => secret.source === 'minted')
-  return {
-    ...written,
-    prefix: minted ? seen.organization.apiKeyPrefix : prefix,
-    events: [...changes.events],
-  }
+  const repairs = changes.repairs.map((note) => repairEvent(deps, 'APIKey', 'row', note))
+  return { ...written, prefix, events: [...changes.events, ...repairs] }
 }
 
 /** The value of a request to rotate that has not been answered. */
@@ -108,10 +106,14 @@ async function write(
   deps: OperatorDependencies,
   apiKey: APIKey,
   seen: Seen,
-  id: string,
-  values: Partial<ApiKeyRow>,
-  changes: SecretChanges,
+  wanted: {
+    readonly id: string
+    readonly values: Partial<ApiKeyRow>
+    readonly changes: SecretChanges
+  },
+  context: ReconcileContext,
 ): Promise<Written | Outcome<APIKeyStatus>> {
+  const { id, values, changes } = wanted
   const organizationId = seen.organization.id
   const tenant = { organizationId, actor: operatorActor, fence: deps.fence() }
   return inOrganization(deps.pool, tenant, async (tx) => {
@@ -119,13 +121,11 @@ async function write(
     if ('conflict' in found) throw new ConflictError('another took the key meanwhile')
     if (found.row?.id !== seen.found.row?.id)
       throw new ConflictError('the record changed meanwhile')
-    if (found.action.action === 'insert') {
-      const message = await overQuota(tx, seen)
-      if (message !== undefined) return stalled<APIKeyStatus>('QuotaExceeded', message)
-    }
+    const objection = addsRecord(found.action) ? await overQuota(tx, seen) : undefined
+    if (objection !== undefined) return stalled('QuotaExceeded', objection, unwatched(context))
     await expectUnchanged(tx, id, seen.secrets)
     const identity = { ...ownerOf(deps, apiKey), organizationId, id }
-    const row = await carryOut(apiKeyConcept, tx, found, values, apiKey, identity)
+    const row = await carryOut(apiKeyConcept, tx, found, values, identity)
     await writeSecrets(tx, row, changes)
     // What counts as drift is the difference to the spec, not a rotation that was asked for.
     return { row, secrets: await loadSecrets(tx, row.id), action: seen.found.action }

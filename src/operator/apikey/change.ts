@@ -1,6 +1,6 @@
 import type { APIKey } from '../../api/v1alpha1/apikey.ts'
 import type { ApiKeySecretRow } from '../../db/apikey.ts'
-import { newId } from '../../db/organization.ts'
+import { newId } from '../../db/identity.ts'
 import { apiKeyEntropy, digestApiKey, lastFour, mintApiKey } from '../../domain/apikey.ts'
 import type { ReconcileEvent } from '../../k8s/reconciler.ts'
 import { type Envelope, seal } from '../../kms/envelope.ts'
@@ -16,6 +16,10 @@ export interface SecretChanges {
   /** Audit verbs for what happens. */
   readonly verbs: readonly string[]
   readonly events: readonly ReconcileEvent[]
+  /** What is put right of what somebody did by hand, a sentence each. */
+  readonly repairs: readonly string[]
+  /** What the current key begins with, where it was made or opened. */
+  readonly prefix: string | undefined
 }
 
 export const noChanges: SecretChanges = {
@@ -24,6 +28,8 @@ export const noChanges: SecretChanges = {
   remove: [],
   verbs: [],
   events: [],
+  repairs: [],
+  prefix: undefined,
 }
 
 /** What the plan of a pass is made for. */
@@ -104,10 +110,9 @@ export async function importChanges(
   }
   const insert = kept ? [] : [{ ...imported, id: await newId(deps.pool) }]
   return {
+    ...noChanges,
     insert,
-    update: [],
     remove,
     verbs: insert.length > 0 ? ['imported'] : remove.length > 0 ? ['secret_ended'] : [],
-    events: [],
   }
 }

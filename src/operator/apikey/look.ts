@@ -8,6 +8,7 @@ import type { SecretObject } from '../../k8s/secret.ts'
 import { examine, type Found } from '../declare.ts'
 import { type OperatorDependencies, operatorActor } from '../dependencies.ts'
 import { isWaiting, resolveProject } from '../reference.ts'
+import { unwatched } from '../unwatched.ts'
 import { apiKeyConcept, apiKeyValues } from './concept.ts'
 import { firstObjection } from './precondition.ts'
 
@@ -42,7 +43,9 @@ export async function look(
       if (isWaiting(project)) return project
       const values = apiKeyValues(apiKey, project?.id)
       const found = await examine(deps, apiKeyConcept, apiKey, values, tx)
-      if ('conflict' in found) return stalled<APIKeyStatus>('Conflict', found.conflict)
+      if ('conflict' in found) {
+        return stalled<APIKeyStatus>('Conflict', found.conflict, unwatched(context))
+      }
       const secrets = found.row ? await loadSecrets(tx, found.row.id) : []
       return { organization, project, found, values, secrets }
     },

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { ApiKeySecretRow } from '../../db/apikey.ts'
-import { digestApiKey } from '../../domain/apikey.ts'
+import { digestApiKey, lastFour, prefixOf } from '../../domain/apikey.ts'
 import { isEnvelope, open } from '../../kms/envelope.ts'
 import { type Context, type KeyManagement, KeyManagementError } from '../../kms/keymanagement.ts'
 
@@ -37,6 +37,8 @@ export interface Examination {
   readonly sound: readonly ApiKeySecretRow[]
   /** Rows that no key of ours belongs to: somebody wrote them, or changed their digest. */
   readonly bogus: readonly ApiKeySecretRow[]
+  /** What the current key begins with, if it was opened. */
+  readonly prefix: string | undefined
 }
 
 /**
@@ -52,20 +54,25 @@ export async function examineSecrets(
 ): Promise<Examination> {
   const sound: ApiKeySecretRow[] = []
   const bogus: ApiKeySecretRow[] = []
+  let prefix: string | undefined
   for (const row of rows) {
-    const good = trusted(row) || (await isSound(kms, row, contextFor))
-    ;(good ? sound : bogus).push(row)
+    const live = row.source === 'minted' && row.revokedAt === null
+    const key = live && !trusted(row) ? await keyOf(kms, row, contextFor) : undefined
+    if (key !== undefined && row.expiresAt === null) prefix = prefixOf(key)
+    ;(live && (key !== undefined || trusted(row)) ? sound : bogus).push(row)
   }
-  return { sound, bogus }
+  return { sound, bogus, prefix }
 }
 
-async function isSound(
+/** The key that a row is of; undefined when its envelope, its digest or its last four characters are another's. */
+async function keyOf(
   kms: KeyManagement,
   row: ApiKeySecretRow,
   contextFor: (secretName: string) => Context,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const name = sealedFor(row)
-  if (name === undefined || row.source !== 'minted' || row.revokedAt !== null) return false
+  if (name === undefined) return undefined
   const key = await openKey(kms, row.envelope, contextFor(name))
-  return key !== undefined && timingSafeEqual(digestApiKey(key), row.digest)
+  if (key === undefined || !timingSafeEqual(digestApiKey(key), row.digest)) return undefined
+  return lastFour(key) === row.lastFour ? key : undefined
 }

@@ -27,11 +27,13 @@ export async function planChanges(
     requested: moment.requested,
   })
   const update = plan.retire.map(({ id, expiresAt }) => ({ id, values: { expiresAt } }))
-  const insert = plan.mint ? [await mint(deps, apiKey, seen.organization.apiKeyPrefix, moment)] : []
+  const { apiKeyPrefix } = seen.organization
+  const insert = plan.mint ? [await mint(deps, apiKey, apiKeyPrefix, moment)] : []
   const moved =
     plan.current === undefined ? [] : await reseal(deps, apiKey, moment.id, secrets, plan.current)
   const rotated = plan.mint && secrets.length > 0
   return {
+    ...changes,
     insert: [...changes.insert, ...insert],
     update: [...changes.update, ...update, ...moved],
     remove: [...changes.remove, ...plan.drop],
@@ -40,7 +42,8 @@ export async function planChanges(
       ...(plan.mint ? [rotated ? 'rotated' : 'minted'] : []),
       ...(plan.drop.length > 0 ? ['secret_ended'] : []),
     ],
-    events: [...changes.events, ...(rotated ? [rotatedEvent(apiKey)] : [])],
+    events: rotated ? [rotatedEvent(apiKey)] : [],
+    prefix: plan.mint ? apiKeyPrefix : changes.prefix,
   }
 }
 

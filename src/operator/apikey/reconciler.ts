@@ -22,14 +22,12 @@ import type { OperatorDependencies } from '../dependencies.ts'
 import { driftEvents, repairEvent } from '../drift.ts'
 import { belongsTo, isWaiting, resolveOrganization } from '../reference.ts'
 import { retire } from '../retire.ts'
+import { unwatched } from '../unwatched.ts'
 import { type Applied, applyKey } from './apply.ts'
 import { apiKeyConcept } from './concept.ts'
 import { deliver } from './delivery.ts'
 import { look } from './look.ts'
 import { apiKeyStatus, nextLook } from './status.ts'
-
-/** Half a minute: how soon a key that the KMS kept from being made is tried again. */
-const kmsRetry = 30_000
 
 type Result = Outcome<APIKeyStatus>
 
@@ -61,17 +59,14 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
       return outcome
     } catch (error) {
       if (error instanceof KeyManagementError) {
-        const requeueAt = new Date(context.now().getTime() + kmsRetry)
-        return waiting(
-          'KeyManagementUnavailable',
-          `The key management service: ${error.message}.`,
-          { requeueAt },
-        )
+        const message = `The key management service: ${error.message}.`
+        return waiting('KeyManagementUnavailable', message, unwatched(context))
       }
       if (isDuplicateDigest(error)) {
         return stalled(
           'DuplicateDigest',
           'Another API key has the digest of spec.digest.sha256: delete that one, or mint another key.',
+          unwatched(context),
         )
       }
       throw error
@@ -112,7 +107,7 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
       const delivered = await deliver(deps, apiKey, row.id, current, context.signal)
       if (delivered.result === 'foreign') {
         const message = `Secret "${apiKey.spec.secretRef.name}" exists and is not this APIKey's: delete it, or choose another spec.secretRef.name.`
-        return stalled('SecretConflict', message, { status, events })
+        return stalled('SecretConflict', message, { status, events, ...unwatched(context) })
       }
       if (delivered.result !== 'unchanged' && wasDelivered(apiKey, current)) {
         const what =
@@ -129,7 +124,9 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
         )
       }
     }
-    await this.#withdrawFormer(apiKey, context.signal)
+    if (!isApplied(apiKey) && applied.action.action !== 'insert') {
+      await this.#withdraw(apiKey, apiKey.spec.secretRef?.name, context.signal)
+    }
     return done(`Key "${apiKey.metadata.name}" is in force.`, {
       reason: 'Succeeded',
       status,
@@ -153,17 +150,22 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
         )
       },
     })
-    const names = new Set([apiKey.spec.secretRef?.name, apiKey.status?.secretName])
-    for (const name of names)
-      if (name !== undefined) await deps.secrets.withdraw(apiKey, name, context.signal)
+    await this.#withdraw(apiKey, undefined, context.signal)
+    deps.changedByHand.delete(apiKey.status?.id ?? '')
     return done('The key is revoked.')
   }
 
-  /** The Secret of a name that the spec no longer gives. */
-  async #withdrawFormer(apiKey: APIKey, signal: AbortSignal): Promise<void> {
-    const former = apiKey.status?.secretName
-    if (former === undefined || former === apiKey.spec.secretRef?.name) return
-    await this.#deps.secrets.withdraw(apiKey, former, signal)
+  /**
+   * Takes away all Secrets of the key but the one that is wanted. The status does not know of one whose pass died before
+   * it was written.
+   */
+  async #withdraw(apiKey: APIKey, wanted: string | undefined, signal: AbortSignal): Promise<void> {
+    const { secrets } = this.#deps
+    const { spec, status } = apiKey
+    const names = [spec.secretRef?.name, status?.secretName, ...secrets.namesOf(apiKey)]
+    for (const name of new Set(names)) {
+      if (name !== undefined && name !== wanted) await secrets.withdraw(apiKey, name, signal)
+    }
   }
 }
 

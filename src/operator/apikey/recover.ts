@@ -1,12 +1,13 @@
 import type { APIKey, APIKeyStatus } from '../../api/v1alpha1/apikey.ts'
 import { rotateRequestedAt } from '../../api/v1alpha1/group.ts'
 import type { ApiKeySecretRow } from '../../db/apikey.ts'
+import { reclaimId } from '../../db/identity.ts'
 import { digestApiKey, lastFour } from '../../domain/apikey.ts'
 import { type Outcome, stalled } from '../../k8s/reconciler.ts'
 import { secretText } from '../../k8s/secret.ts'
-import { parseEnvelope } from '../../kms/envelope.ts'
+import { isEnvelope, parseEnvelope } from '../../kms/envelope.ts'
+import { isApplied } from '../applied.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
-import { repairEvent } from '../drift.ts'
 import { apiKeyContext } from './aad.ts'
 import { type Moment, noChanges, type SecretChanges } from './change.ts'
 import { envelopeEntry } from './delivery.ts'
@@ -18,6 +19,8 @@ export interface Recovered {
   readonly secrets: readonly ApiKeySecretRow[]
   readonly changes: SecretChanges
 }
+
+type KeyStatus = NonNullable<APIKeyStatus['keys']>[number]
 
 /**
  * Tells the minted secrets from what somebody wrote into the table, and takes a current secret that was lost or altered
@@ -31,51 +34,87 @@ export async function recoverSecrets(
   moment: Moment,
 ): Promise<Recovered | Outcome<APIKeyStatus>> {
   const contextFor = (name: string) => apiKeyContext(apiKey.metadata.namespace, name, moment.id)
-  const listed = new Set(apiKey.status?.keys?.map((key) => key.id))
-  const shown = seen.secret?.metadata.labels?.['cardea.dev/digest']
-  const { sound, bogus } = await examineSecrets(deps.kms, seen.secrets, contextFor, (row) => {
-    if (moment.suspicious || !listed.has(row.id)) return false
-    return row.expiresAt !== null || shown === undefined || shown === digestLabel(row.digest)
-  })
-  const removal = bogus.length === 0 ? noChanges : removeBogus(deps, bogus)
-  const active = apiKey.status?.keys?.find((key) => key.state === 'Active')
-  if (!active || sound.some((row) => row.expiresAt === null))
-    return { secrets: sound, changes: removal }
+  // Of an earlier spec, which imported a digest, or of the API, which keeps no envelope: they end with that.
+  const former = isApplied(apiKey) ? [] : seen.secrets.filter((row) => !isEnvelope(row.envelope))
+  const rest = seen.secrets.filter((row) => !former.includes(row))
+  const { sound, bogus, prefix } = await examineSecrets(
+    deps.kms,
+    rest,
+    contextFor,
+    trust(apiKey, seen, moment),
+  )
+  const changes: SecretChanges = {
+    ...noChanges,
+    remove: [...former, ...bogus].map(({ id }) => id),
+    verbs: [
+      ...(former.length > 0 ? ['secret_ended'] : []),
+      ...(bogus.length > 0 ? ['drift_repaired'] : []),
+    ],
+    repairs: bogus.length > 0 ? [`${bogus.length} secret(s) in the database were ${altered}.`] : [],
+    prefix,
+  }
+  const active = shownActive(apiKey)
+  if (!active || sound.some((row) => row.expiresAt === null)) return { secrets: sound, changes }
+  const ended = sound.find((row) => row.id === active.id)
+  if (ended) return unended(sound, ended, changes)
   const row = await fromSecret(deps, apiKey, seen, moment, active)
-  if (row) return restored(deps, sound, row, bogus)
-  if (moment.requested) return { secrets: sound, changes: removal }
+  if (row) return restored(sound, row, changes)
+  if (moment.requested) return { secrets: sound, changes }
   return stalled(
     'SecretNotFound',
     `The key ${active.id} is neither in the database nor in its Secret and works no more: put the Secret back from a backup, or annotate the APIKey with ${rotateRequestedAt} to have a new key minted.`,
   )
 }
 
-function removeBogus(deps: OperatorDependencies, bogus: readonly ApiKeySecretRow[]): SecretChanges {
-  const note = `${bogus.length} secret(s) in the database were not minted by Cardea and were removed.`
+const altered = 'not minted by Cardea, or altered, and were removed'
+
+/** Rows that the status lists are taken as they are, unless there is a sign of a hand at work. */
+function trust(apiKey: APIKey, seen: Seen, moment: Moment): (row: ApiKeySecretRow) => boolean {
+  const listed = new Map(apiKey.status?.keys?.map((key) => [key.id, key]))
+  const shown = seen.secret?.metadata.labels?.['cardea.dev/digest']
+  return (row) => {
+    if (moment.suspicious || listed.get(row.id)?.lastFour !== (row.lastFour ?? undefined))
+      return false
+    return row.expiresAt !== null || shown === digestLabel(row.digest)
+  }
+}
+
+/** The minted key that was current after the last pass. An imported one has no last four characters. */
+function shownActive(apiKey: APIKey): KeyStatus | undefined {
+  return apiKey.status?.keys?.find((key) => key.state === 'Active' && key.lastFour !== undefined)
+}
+
+/** Only a successor ends a current secret, and there is none: somebody set its end by hand. */
+function unended(
+  sound: readonly ApiKeySecretRow[],
+  ended: ApiKeySecretRow,
+  changes: SecretChanges,
+): Recovered {
+  const current = { ...ended, expiresAt: null }
   return {
-    ...noChanges,
-    remove: bogus.map((row) => row.id),
-    verbs: ['drift_repaired'],
-    events: [repairEvent(deps, 'APIKey', 'row', note)],
+    secrets: sound.map((row) => (row === ended ? current : row)),
+    changes: {
+      ...changes,
+      update: [{ id: ended.id, values: { expiresAt: null } }],
+      verbs: ['drift_repaired'],
+      repairs: ['The current secret was given an end in the database, which was taken back.'],
+    },
   }
 }
 
 function restored(
-  deps: OperatorDependencies,
   sound: readonly ApiKeySecretRow[],
   row: ApiKeySecretRow,
-  bogus: readonly ApiKeySecretRow[],
+  changes: SecretChanges,
 ): Recovered {
   const { organizationId: _organization, apiKeyId: _key, revokedAt: _revoked, ...secret } = row
-  const note = 'The digest in the database was lost or altered and was taken from the Secret again.'
   return {
     secrets: [...sound, row],
     changes: {
+      ...changes,
       insert: [secret],
-      update: [],
-      remove: bogus.map(({ id }) => id),
       verbs: ['drift_repaired'],
-      events: [repairEvent(deps, 'APIKey', 'row', note)],
+      repairs: ['The digest in the database was lost or altered and was taken from the Secret.'],
     },
   }
 }
@@ -85,30 +124,24 @@ async function fromSecret(
   deps: OperatorDependencies,
   apiKey: APIKey,
   seen: Seen,
-  moment: { readonly id: string; readonly now: Date },
-  active: {
-    readonly id: string
-    readonly createdAt: string
-    readonly lastFour?: string | undefined
-  },
+  moment: Moment,
+  active: KeyStatus,
 ): Promise<ApiKeySecretRow | undefined> {
   const text = seen.secret && secretText(seen.secret, envelopeEntry)
   const envelope = text === undefined ? undefined : parseEnvelope(text)
   const name = apiKey.spec.secretRef?.name ?? ''
-  const key = await openKey(
-    deps.kms,
-    envelope,
-    apiKeyContext(apiKey.metadata.namespace, name, moment.id),
-  )
-  if (key === undefined) return undefined
-  const digest = digestApiKey(key)
+  const context = apiKeyContext(apiKey.metadata.namespace, name, moment.id)
+  const key = await openKey(deps.kms, envelope, context)
   // The envelope of a former secret opens too, and a revoked key must not come back: the status tells which one it is.
-  if (active.lastFour !== lastFour(key)) return undefined
+  if (key === undefined || active.lastFour !== lastFour(key)) return undefined
   return {
     organizationId: seen.organization.id,
     apiKeyId: moment.id,
-    id: active.id,
-    digest,
+    // The altered row has the id until it is removed, in the same transaction.
+    id: seen.secrets.some((row) => row.id === active.id)
+      ? active.id
+      : await reclaimId(deps.pool, active.id),
+    digest: digestApiKey(key),
     source: 'minted',
     lastFour: lastFour(key),
     envelope,

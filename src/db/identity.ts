@@ -1,0 +1,25 @@
+import type pg from 'pg'
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** A new id for a record, ordered by time. */
+export async function newId(pool: pg.Pool): Promise<string> {
+  return oneId(pool, 'select uuidv7() as id', [])
+}
+
+/**
+ * The id that a lost record comes back under: the one that its resource's status shows, or a new one when that is not an
+ * id or is a record's already. A status can be written by others than the operator.
+ */
+export async function reclaimId(pool: pg.Pool, shown: string | undefined): Promise<string> {
+  if (shown === undefined || !uuid.test(shown)) return newId(pool)
+  const text = 'select case when cardea.is_record($1::uuid) then uuidv7() else $1::uuid end as id'
+  return oneId(pool, text, [shown])
+}
+
+async function oneId(pool: pg.Pool, text: string, values: readonly string[]): Promise<string> {
+  const { rows } = await pool.query<{ id: string }>(text, [...values])
+  const [row] = rows
+  if (!row) throw new Error(`${text} returned no row`)
+  return row.id
+}
