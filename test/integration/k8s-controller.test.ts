@@ -93,9 +93,9 @@ test('a thousand edits coalesce, and no object is ever worked on twice at once',
   })
   const { namespace } = await running(reconciler)
   await create(namespace, 'busy', { size: 0 })
-  for (let batch = 0; batch < 50; batch += 1) {
-    const edits = Array.from({ length: 20 }, (_, i) =>
-      change(namespace, 'busy', { spec: { size: batch * 20 + i + 1 } }),
+  for (let batch = 0; batch < 200; batch += 1) {
+    const edits = Array.from({ length: 5 }, (_, i) =>
+      change(namespace, 'busy', { spec: { size: batch * 5 + i + 1 } }),
     )
     await Promise.all(edits)
   }
