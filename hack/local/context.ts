@@ -1,12 +1,9 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { dump } from 'js-yaml'
+import { run } from './command.ts'
 import { kubectl, SYSTEM_NAMESPACE } from './install.ts'
 import { writePrivate } from './keep.ts'
 import { place } from './place.ts'
 import type { ToolPaths } from './tools.ts'
-
-const run = promisify(execFile)
 
 /**
  * Copies one context of the user's kubeconfig, with all that it needs, to where the local system looks.
@@ -15,10 +12,10 @@ const run = promisify(execFile)
  */
 export async function useContext(tools: ToolPaths, context: string): Promise<void> {
   const view = ['config', 'view', '--raw', '--minify', '--flatten', `--context=${context}`]
-  const { stdout } = await run(tools.kubectl, view).catch(() => {
+  const config = await run(tools.kubectl, view).catch(() => {
     throw new Error(`There is no context "${context}". "kubectl config get-contexts" lists them.`)
   })
-  writePrivate(place.kubeconfig, stdout)
+  writePrivate(place.kubeconfig, config)
   await kubectl(tools, place.kubeconfig, ['version', '--request-timeout=10s'])
 }
 

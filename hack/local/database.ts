@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { Client, escapeIdentifier } from 'pg'
+import { run } from './command.ts'
 import { keepPasswords } from './keep.ts'
 import { ROOT } from './place.ts'
 import type { PostgresServer } from './postgres.ts'
@@ -42,15 +42,9 @@ export async function prepareDatabase(server: PostgresServer, name: string): Pro
   return urls
 }
 
-function migrate(settings: Readonly<Record<string, string>>): Promise<void> {
+async function migrate(settings: Readonly<Record<string, string>>): Promise<void> {
   const program = path.join(ROOT, 'src', 'main', 'cli.ts')
-  const env = { ...process.env, ...settings }
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, [program, 'migrate'], { env }, (error, _, stderr) => {
-      if (error) reject(new Error(stderr.trim() || error.message))
-      else resolve()
-    })
-  })
+  await run(process.execPath, [program, 'migrate'], { env: { ...process.env, ...settings } })
 }
 
 async function createDatabase(server: PostgresServer, name: string): Promise<void> {

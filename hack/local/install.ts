@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
-import { promisify } from 'node:util'
+import { run } from './command.ts'
+import { ROOT } from './place.ts'
 import type { ToolPaths } from './tools.ts'
-
-const run = promisify(execFile)
-const ROOT = path.join(import.meta.dirname, '..', '..')
 
 /** Where the operator keeps its lease, and where its service account lives. */
 export const SYSTEM_NAMESPACE = 'cardea-system'
@@ -36,7 +33,7 @@ export async function installCardea(
     ]),
   ])
   const namespace = `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${SYSTEM_NAMESPACE} }\n`
-  await apply(tools, kubeconfig, ['--filename=-'], `${namespace}---\n${rendered.stdout}`)
+  await apply(tools, kubeconfig, ['--filename=-'], `${namespace}---\n${rendered}`)
 }
 
 function crdFiles(): readonly string[] {
@@ -62,15 +59,12 @@ export async function apply(
  *
  * @throws with what it said on stderr when it fails.
  */
-export async function kubectl(
+export function kubectl(
   tools: Pick<ToolPaths, 'kubectl'>,
   kubeconfig: string,
   args: readonly string[],
   input?: string,
 ): Promise<string> {
-  const running = run(tools.kubectl, [`--kubeconfig=${kubeconfig}`, ...args], {
-    maxBuffer: 1 << 26,
-  })
-  running.child.stdin?.end(input)
-  return (await running).stdout
+  const options = input === undefined ? {} : { input }
+  return run(tools.kubectl, [`--kubeconfig=${kubeconfig}`, ...args], options)
 }

@@ -46,8 +46,6 @@ export async function startOperator(
     CARDEA_KMS: 'local',
     CARDEA_KMS_LOCAL_KEY_FILE: place.kmsKey,
     CARDEA_METRICS_LISTEN: `127.0.0.1:${ports.metrics}`,
-    // Like a pod's name it outlives a crash, so the one that is started again takes its lease up at once.
-    CARDEA_IDENTITY: 'cardea-operator-local',
   }
   return startProgram('operator', 'operator.ts', settings, ports, watcher)
 }

@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
+import { run } from './command.ts'
 import { commandEnvironment } from './environment.ts'
 import { apply, kubectl } from './install.ts'
 import { place, ROOT } from './place.ts'
@@ -92,10 +91,10 @@ function nameOf({ kind, metadata }: Resource): string {
  */
 export async function checkRequest(authUrls: readonly string[]): Promise<string> {
   const command = path.join(place.bin, 'cardea')
-  const { stdout } = await promisify(execFile)(command, ['unwrap', '--namespace=acme', 'ci-key'], {
+  const key = await run(command, ['unwrap', '--namespace=acme', 'ci-key'], {
     env: { ...process.env, ...commandEnvironment({ authUrls }) },
   })
-  const answers = await Promise.all(authUrls.map((url) => untilAllowed(url, stdout.trim())))
+  const answers = await Promise.all(authUrls.map((url) => untilAllowed(url, key.trim())))
   const [first] = answers
   const fact = (name: string): string => first?.headers.get(`x-cardea-${name}`) || '–'
   return `GET /check?scope=scans:read → 200 · organization ${fact('organization')} · project ${fact('project')} · roles ${fact('roles')} · scopes ${fact('scopes')}`

@@ -1,15 +1,14 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { promisify } from 'node:util'
+import { run } from './command.ts'
 import { holdingLock } from './lock.ts'
 import { type Progress, step } from './progress.ts'
 import { reaches, type ToolName } from './tool.ts'
 
-const run = promisify(execFile)
 const MODULES = path.join(import.meta.dirname, '..', 'tools')
 const OLDEST_GO = '1.26'
 
@@ -171,6 +170,6 @@ async function requireGo(missing: readonly ToolName[]): Promise<void> {
   const answer = await run('go', ['env', 'GOVERSION']).catch(() => {
     throw new Error(`Go is needed once, to build the cluster tools, and is not here. ${advice}`)
   })
-  const version = answer.stdout.trim().replace(/^go/, '')
+  const version = answer.trim().replace(/^go/, '')
   if (!reaches(version, OLDEST_GO)) throw new Error(`Go ${version} is too old. ${advice}`)
 }

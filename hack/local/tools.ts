@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
-import { promisify } from 'node:util'
+import { run } from './command.ts'
 import type { Progress } from './progress.ts'
 import { names, reaches, type ToolName, tools } from './tool.ts'
 import { buildTools, toolCache } from './toolbuild.ts'
 
 export type ToolPaths = Readonly<Record<ToolName, string>>
-
-const run = promisify(execFile)
 
 /**
  * Finds the cluster tools: in `KUBEBUILDER_ASSETS`, then on the `PATH` where new enough, then in the cache; what is in
@@ -53,8 +50,8 @@ async function findInstalled(name: ToolName): Promise<string | undefined> {
 
 async function isNewEnough(name: ToolName, place: string): Promise<boolean> {
   try {
-    const { stdout } = await run(place, [...tools[name].version], { timeout: 20_000 })
-    return reaches(stdout, tools[name].oldest)
+    const answer = await run(place, tools[name].version, { timeoutMs: 20_000 })
+    return reaches(answer, tools[name].oldest)
   } catch {
     return false
   }
