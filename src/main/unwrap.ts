@@ -96,10 +96,10 @@ async function fromCluster(
   }
 }
 
-/** The stable id of the APIKey that owns the Secret. */
+/** The stable id of the APIKey that controls the Secret. Other owners may stand beside it, and before it. */
 async function ownerId(client: KubeClient, secret: SecretObject): Promise<string> {
   const owner = secret.metadata.ownerReferences?.find(
-    (reference) => reference.kind === apiKeyKind.kind,
+    (reference) => reference.kind === apiKeyKind.kind && reference.controller,
   )
   if (!owner) throw new UnwrapProblem(`Secret "${secret.metadata.name}" belongs to no APIKey`)
   const apiKey = await client.get<APIKey>(apiKeyKind, secret.metadata.namespace, owner.name)
