@@ -6,6 +6,7 @@ import { MigrationRefused } from '../db/migrate.ts'
 import { openPool } from '../db/pool.ts'
 import { waitForSchema } from '../db/schema.ts'
 import { openLogger } from './logger.ts'
+import { releaseMemory } from './memory.ts'
 import { serveProbes } from './probes.ts'
 import { version } from './version.ts'
 
@@ -47,7 +48,13 @@ async function run(config: AuthConfig): Promise<number> {
     log: logger,
     max: 4,
   })
-  const service = new AuthService({ ...config, pool, log: logger, version })
+  const service = new AuthService({
+    ...config,
+    pool,
+    log: logger,
+    version,
+    onLoaded: releaseMemory,
+  })
   const probes = await serveProbes(config.metricsListen, {
     registry: service.registry,
     unready: () => service.unready(),

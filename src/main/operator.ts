@@ -61,7 +61,10 @@ async function run(config: OperatorConfig): Promise<number> {
     max: config.concurrency + 4,
   })
   const metrics = new RuntimeMetrics(registry)
-  const client = KubeClient.fromKubeConfig(loadKubeConfig(), { userAgent: `${name}/${version}` })
+  const client = KubeClient.fromKubeConfig(loadKubeConfig(), {
+    userAgent: `${name}/${version}`,
+    onAnswer: (verb, status) => metrics.requested(verb, status),
+  })
   countWrites(registry, client)
   let fence: Awaited<ReturnType<typeof takeLeadership>> | undefined
   let synced = false
@@ -112,7 +115,8 @@ async function run(config: OperatorConfig): Promise<number> {
       onReload: async () => {},
       onChanges: async (changes) => operator.changed(changes),
     })
-    await manager.start(lost)
+    // A signal may come while the API server is away and the caches cannot be filled.
+    await Promise.race([manager.start(lost), ended.code])
     synced = manager.hasSynced
     feed.start()
     const prune = setInterval(() => {
