@@ -178,7 +178,9 @@ export class Pass<T extends CustomResource> {
     if (statusEquals(status, object.status)) return
     // A time-out of the pass must not keep it from being said.
     const signal = passSignal.reason instanceof PassTimeoutError ? undefined : passSignal
-    store.observe(await this.#applyStatus(object, status, signal))
+    const applied = await this.#applyStatus(object, status, signal)
+    const whole = statusEquals(status, applied.status)
+    store.observe(whole ? applied : await this.#overwriteStatus(applied, status, signal))
     const event = transitionEvent(object.status, verdict)
     if (event) this.#options.record(object, event)
   }
@@ -209,6 +211,27 @@ export class Pass<T extends CustomResource> {
         latest = await client.get<T>(resource, namespace, name, { signal })
       }
     }
+  }
+
+  /** Applying leaves what somebody else wrote: entries of lists, and fields that the status does not have. */
+  async #overwriteStatus(
+    object: T,
+    status: CommonStatus,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const { reconciler, client, fieldManager } = this.#options
+    const { name, namespace, resourceVersion } = object.metadata
+    const foreign = Object.keys(object.status ?? {}).map((field) => [field, null])
+    const patch = {
+      metadata: { resourceVersion },
+      status: { ...Object.fromEntries(foreign), ...status },
+    }
+    const options = {
+      fieldManager: `${fieldManager}-status`,
+      subresource: 'status',
+      signal,
+    } as const
+    return client.patch<T>(reconciler.resource, namespace, name, patch, options)
   }
 
   async #addFinalizer(object: T, signal: AbortSignal): Promise<T> {
