@@ -10,7 +10,7 @@ import { freePort } from './port.ts'
 import type { ToolPaths } from './tools.ts'
 
 /** The service account that the chart gives the operator. Its token here makes the chart's RBAC the real one. */
-export const OPERATOR_USER = 'system:serviceaccount:cardea-system:cardea-operator'
+const OPERATOR_USER = 'system:serviceaccount:cardea-system:cardea-operator'
 
 export interface ControlPlaneOptions {
   readonly tools: ToolPaths

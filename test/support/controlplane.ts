@@ -27,7 +27,7 @@ export interface TestCluster {
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<string>
 }
 
-export interface KubectlOptions {
+interface KubectlOptions {
   /** Another kubeconfig than the administrator's. */
   readonly kubeconfig?: string
   /** What `--filename=-` reads. */
