@@ -41,7 +41,7 @@ test('waiting for a daemon that ends tells how, with the end of its log', async 
 })
 
 test('a daemon and its folder do not outlive a parent that is killed', async () => {
-  const left = path.join(folder, 'left')
+  const left = path.join(folder, 'left behind')
   const script = path.join(folder, 'parent.ts')
   const here = JSON.stringify(import.meta.dirname)
   writeFileSync(

@@ -5,9 +5,9 @@
 trap '' INT TERM HUP
 leashed=''
 directories=()
-while read -r verb subject signal; do
+while read -r verb subject; do
   case "$verb" in
-    +) leashed="$leashed $subject:$signal" ;;
+    +) leashed="$leashed ${subject/ /:}" ;;
     -) for entry in $leashed; do [ "${entry%%:*}" = "$subject" ] && leashed="${leashed/ $entry/}"; done ;;
     rm) directories+=("$subject") ;;
   esac

@@ -16,6 +16,8 @@ export function unleashProcess(pid: number): void {
 
 /** Sees to it that a temporary directory is gone when this process is. */
 export function leashDirectory(directory: string): void {
+  if (directory.includes('\n'))
+    throw new Error(`${JSON.stringify(directory)} cannot be named in a line`)
   write(`rm ${directory}`)
 }
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -48,11 +49,18 @@ export function postgresHome(directory: string): PostgresHome {
   return { account, programs, data: postgresDataDirectory(directory) }
 }
 
+/** Whatever the umask: the account must be able to enter it. */
+function makeRootsPlace(): void {
+  mkdirSync(ROOTS_PLACE, { recursive: true })
+  chmodSync(ROOTS_PLACE, 0o755)
+}
+
 /** Where the data of `directory` really live. */
 export function postgresDataDirectory(directory: string): string {
   if (process.getuid?.() !== 0 || canEnter(rootsDatabaseAccount(), path.dirname(directory)))
     return directory
   const name = createHash('sha256').update(path.resolve(directory)).digest('hex').slice(0, 16)
+  makeRootsPlace()
   return path.join(ROOTS_PLACE, name)
 }
 
@@ -133,7 +141,7 @@ function copyOf(packaged: string): string {
   const target = path.join(ROOTS_PLACE, `programs-${version}`)
   if (existsSync(target)) return target
   const partial = `${target}.${process.pid}`
-  mkdirSync(ROOTS_PLACE, { recursive: true, mode: 0o755 })
+  makeRootsPlace()
   cpSync(packaged, partial, { recursive: true, verbatimSymlinks: true })
   execFileSync('chmod', ['-R', 'a+rX', partial])
   try {
