@@ -1,0 +1,156 @@
+import { type ExecFileException, execFile, spawn } from 'node:child_process'
+import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { ROOT } from '../../hack/local/place.ts'
+import { isAlive, type ProcessIdentity } from '../../hack/local/processes.ts'
+import { temporaryDirectory } from '../support/servers.ts'
+
+// A checkout of its own: the developer's .cardea/ is none of the tests' business.
+const checkout = temporaryDirectory('checkout')
+const home = path.join(checkout, '.cardea')
+const parts = ['charts', 'crds', 'hack', 'manifests', 'package-lock.json', 'package.json', 'src']
+
+beforeAll(() => {
+  for (const part of parts) {
+    cpSync(path.join(ROOT, part), path.join(checkout, part), { recursive: true })
+  }
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(checkout, 'node_modules'))
+})
+afterAll(() => hack('down', '--purge'))
+
+test('one command brings up a system that answers, and says where', async () => {
+  const up = await hack('up', '--detach')
+  expect(up.code, up.output).toBe(0)
+  expect(up.output).toContain('apikey/ci is Ready')
+  expect(up.output).toContain('GET /check?scope=scans:read → 200 · organization acme')
+})
+
+test('sourcing .cardea/env gives the commands and addresses', async () => {
+  const ready = await sourced('kubectl get cardea -A --no-headers -o custom-columns=K:.kind')
+  expect(new Set(ready.trim().split('\n'))).toEqual(
+    new Set(['APIKey', 'Organization', 'Project', 'RBACBinding', 'RBACRole']),
+  )
+  await sourced('kubectl wait --for=condition=Ready apikey/ci -n acme && helm version')
+  const key = await unwrap()
+  expect(await check(key, 'scans:read')).toBe(200)
+  expect(await check(key, 'scans:delete')).toBe(403)
+  expect(await check('ck_garbled', 'scans:read')).toBe(401)
+  for (const name of ['CARDEA_OPERATOR_METRICS', 'CARDEA_AUTH_METRICS']) {
+    const metrics = await fetch(await variable(name))
+    expect(await metrics.text()).toContain('cardea_')
+  }
+})
+
+test('its secrets are for their owner only, and the operator is not an administrator', async () => {
+  const modes = await sourced(
+    `stat -c '%a %n' env kms.key kubeconfig operator.kubeconfig passwords.json controlplane/tokens.csv`,
+    home,
+  )
+  for (const line of modes.trim().split('\n')) expect(line).toMatch(/^600 /)
+  const whoami = await sourced('KUBECONFIG=.cardea/operator.kubeconfig kubectl auth whoami')
+  expect(whoami).toContain('system:serviceaccount:cardea-system:cardea-operator')
+})
+
+test('a second start says that it runs, and starts nothing', async () => {
+  const before = processes()
+  const up = await hack('up', '--detach')
+  expect(up.code).toBe(0)
+  expect(up.output).toContain('It is running already.')
+  expect(processes()).toEqual(before)
+})
+
+test.each(['operator', 'auth-0', 'postgres'])('%s comes back when it is killed', async (name) => {
+  const killed = processes()[name]
+  if (!killed) throw new Error(`${name} does not run`)
+  process.kill(killed.pid, 'SIGKILL')
+  await vi.waitFor(() => expect(processes()[name]?.pid).not.toBe(killed.pid), { timeout: 10_000 })
+  const pids = [await variable('CARDEA_OPERATOR_PID'), await variable('CARDEA_AUTH_PIDS')]
+  expect(pids).toEqual([String(processes()['operator']?.pid), String(processes()['auth-0']?.pid)])
+  const key = await unwrap()
+  await vi.waitFor(async () => expect(await check(key, 'scans:read')).toBe(200), {
+    timeout: 10_000,
+  })
+})
+
+test('the other command leaves no process, and the next start takes up the data', async () => {
+  const key = await unwrap()
+  const running = Object.values(processes())
+  expect((await hack('down')).output).toContain('Stopped.')
+  expect(running.filter(isAlive)).toEqual([])
+  expect((await hack('down')).output).toContain('Nothing was running.')
+
+  const startedAt = Date.now()
+  const up = await hack('up', '--detach', '--auth-replicas', '2')
+  expect(up.code, up.output).toBe(0)
+  expect(Date.now() - startedAt).toBeLessThan(20_000)
+  expect(await unwrap()).toBe(key)
+  const urls = (await variable('CARDEA_URLS')).split(' ')
+  expect(urls).toHaveLength(2)
+  for (const url of urls) expect(await check(key, 'scans:read', url)).toBe(200)
+  await hack('down')
+})
+
+test('Ctrl-C in the middle of a start leaves no process', async () => {
+  const up = spawn('./hack/up', { cwd: checkout, stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = new Promise<number | null>((resolve) => up.once('exit', resolve))
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  const running = Object.values(processes())
+  up.kill('SIGINT')
+  expect(await ended).toBe(130)
+  expect(running.length).toBeGreaterThan(0)
+  expect(running.filter(isAlive)).toEqual([])
+})
+
+test('a start that fails says why and leaves no process', async () => {
+  const { code, output } = await hack('up', '--context', 'no-such-context')
+  expect(code).toBe(1)
+  expect(output).toContain('There is no context "no-such-context".')
+  expect(Object.values(processes()).filter(isAlive)).toEqual([])
+})
+
+test('--purge leaves nothing', async () => {
+  await hack('down', '--purge')
+  expect(existsSync(home)).toBe(false)
+})
+
+interface Result {
+  readonly code: number
+  readonly output: string
+}
+
+function hack(command: string, ...args: readonly string[]): Promise<Result> {
+  return new Promise((resolve) => {
+    const done = (error: ExecFileException | null, stdout: string, stderr: string): void =>
+      resolve({ code: Number(error?.code ?? 0), output: `${stdout}${stderr}` })
+    execFile(path.join(checkout, 'hack', command), [...args], { cwd: checkout }, done)
+  })
+}
+
+/** What a shell prints that has sourced `.cardea/env`. */
+function sourced(script: string, cwd = checkout): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const command = `. ${path.join(home, 'env')} && ${script}`
+    execFile('sh', ['-ec', command], { cwd }, (error, stdout, stderr) =>
+      error ? reject(new Error(stderr, { cause: error })) : resolve(stdout),
+    )
+  })
+}
+
+async function variable(name: string): Promise<string> {
+  return sourced(`printf %s "$${name}"`)
+}
+
+async function unwrap(): Promise<string> {
+  return (await sourced('cardea unwrap -n acme ci-key')).trim()
+}
+
+async function check(key: string, scope: string, base?: string): Promise<number> {
+  const url = `${base ?? (await variable('CARDEA_URL'))}/check?scope=${scope}`
+  return (await fetch(url, { headers: { 'x-api-key': key } })).status
+}
+
+function processes(): Record<string, ProcessIdentity> {
+  const file = path.join(home, 'processes.json')
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+}
