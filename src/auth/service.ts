@@ -38,6 +38,8 @@ export interface AuthServiceOptions {
   readonly drainTimeout: number
   readonly log: AuthLog
   readonly version: string
+  /** Told when the index was loaded for the first time, before anybody is sent here. */
+  readonly onLoaded: () => void
 }
 
 /** How often what is counted in memory is written back, and expired credentials are looked for. */
@@ -66,7 +68,11 @@ export class AuthService {
       connectionString: options.changesDatabaseUrl,
       applicationName: 'cardea-auth-changes',
       log,
-      onReload: (db) => keeper.reload(db),
+      onReload: async (db) => {
+        const first = !keeper.loaded
+        await keeper.reload(db)
+        if (first) options.onLoaded()
+      },
       onChanges: (changes, db) => keeper.apply(changes, db),
     })
     this.#usage = new UsageWriter({

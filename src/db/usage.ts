@@ -4,7 +4,7 @@ import type { Queryable } from './credentialindex.ts'
 export interface ApiKeyUse {
   readonly organizationId: string
   readonly apiKeyId: string
-  /** Milliseconds since the epoch. */
+  /** Seconds since the epoch. */
   readonly lastUsedAt: number
   readonly uses: number
 }

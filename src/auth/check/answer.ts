@@ -23,13 +23,13 @@ type RawHeaders = string[]
 /** Answers that the request may pass, and who sent it. All x-cardea-* headers are there always: a proxy that copies them overwrites what the client made up. */
 export function answerAllowed(
   response: ServerResponse,
-  { credential, project, grants, quota }: Allowed,
+  { credential, project, roles, quota }: Allowed,
   options: AnswerOptions,
 ): void {
   const { tenant, policy } = credential
   const organization = tenant.name ?? ''
   // Each part is plain text or JSON already: put together, nothing needs to be escaped.
-  const body = `{"organization":"${organization}","project":${project === '' ? 'null' : `"${project}"`},"subject":"${credential.name}","subjectKind":"${credential.kind}","roles":${grants.rolesJson},"scopes":${policy.scopesJson},"credentialId":"${credential.id}"}`
+  const body = `{"organization":"${organization}","project":${project === '' ? 'null' : `"${project}"`},"subject":"${credential.name}","subjectKind":"${credential.kind}","roles":${roles.json},"scopes":${policy.scopesJson},"credentialId":"${credential.id}"}`
   const headers = commonHeaders('application/json', body, options)
   headers.push(
     'x-cardea-organization',
@@ -41,7 +41,7 @@ export function answerAllowed(
     'x-cardea-subject-kind',
     credential.kind,
     'x-cardea-roles',
-    grants.rolesHeader,
+    roles.header,
     'x-cardea-scopes',
     policy.scope,
     'x-cardea-credential-id',
@@ -49,7 +49,8 @@ export function answerAllowed(
   )
   if (quota) addQuota(headers, quota)
   response.writeHead(200, headers)
-  response.end(body)
+  // All of it is ASCII, and Node writes latin1 several times faster than UTF-8.
+  response.end(body, 'latin1')
 }
 
 /** Answers with a problem (RFC 9457). */
@@ -67,7 +68,8 @@ export function answerProblem(
   if (code === 'unavailable') headers.push('retry-after', '1')
   if (options.allow !== undefined) headers.push('allow', options.allow)
   response.writeHead(statusOf(code), headers)
-  response.end(body)
+  // All of it is ASCII, and Node writes latin1 several times faster than UTF-8.
+  response.end(body, 'latin1')
 }
 
 /** What is asked of whoever presents a bearer credential (RFC 6750, section 3). */
@@ -100,13 +102,14 @@ function commonHeaders(mediaType: string, body: string, options: AnswerOptions):
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4. */
-export function quotaHeaders({ limit, remaining, reset }: Quota): Record<string, string> {
+export function quotaHeaders({ limit, remaining, reset }: Quota) {
   return {
-    'ratelimit-policy': `"api-key";q=${limit.requests};w=${Math.max(1, Math.ceil(limit.window / 1000))}`,
+    'ratelimit-policy': `"api-key";q=${limit.requests};w=${limit.windowSeconds}`,
     ratelimit: `"api-key";r=${remaining};t=${reset}`,
   }
 }
 
 function addQuota(headers: RawHeaders, quota: Quota): void {
-  for (const [name, value] of Object.entries(quotaHeaders(quota))) headers.push(name, value)
+  const fields = quotaHeaders(quota)
+  headers.push('ratelimit-policy', fields['ratelimit-policy'], 'ratelimit', fields.ratelimit)
 }

@@ -1,7 +1,7 @@
 import { permits } from '../../domain/role.ts'
 import type { Credential } from '../index/credential.ts'
 import type { Meters } from '../index/meters.ts'
-import type { Grants } from '../index/tenant.ts'
+import type { RoleSet } from '../index/roleset.ts'
 import type { Question } from './question.ts'
 import { type Quota, takeToken } from './ratelimit.ts'
 
@@ -33,7 +33,7 @@ export interface Allowed {
   readonly credential: Credential
   /** The project's name; empty: the organization as a whole. */
   readonly project: string
-  readonly grants: Grants
+  readonly roles: RoleSet
   readonly quota: Quota | undefined
 }
 
@@ -72,23 +72,21 @@ export function decide(
     rateLimit && takeToken(meter, rateLimit, circumstances.share, circumstances.monotonic)
   if (quota && !quota.allowed) return denied('rate_limited', quota)
 
-  const projectId = credential.projectId ?? (question.project && tenant.projectId(question.project))
-  const project = projectId === undefined ? '' : tenant.projectName(projectId)
-  if (project === undefined) return denied('project_not_allowed', quota)
-  if (question.project !== undefined && question.project !== project) {
-    return denied('project_not_allowed', quota)
-  }
+  const asked = question.project
+  const project = credential.project ?? (asked ? tenant.projectByName(asked) : undefined)
+  if (project && project.name === undefined) return denied('project_not_allowed', quota)
+  if (asked !== undefined && project?.name !== asked) return denied('project_not_allowed', quota)
 
   for (const scope of question.scopes) {
     if (!policy.scopes.includes(scope)) return denied('insufficient_scope', quota)
   }
-  const grants = tenant.grantsOfApiKey(credential.name, projectId)
-  if (question.permission !== undefined && !permits(grants.permissions, question.permission)) {
+  const roles = credential.rolesOn(project)
+  if (question.permission !== undefined && !permits(roles.permissions, question.permission)) {
     return denied('permission_denied', quota)
   }
 
   meters.count(meter, circumstances.now)
-  return { code: 'allowed', credential, project, grants, quota }
+  return { code: 'allowed', credential, project: project?.name ?? '', roles, quota }
 }
 
 /** Whether a credential can be good for anything at all. @param now milliseconds since the epoch */

@@ -4,6 +4,7 @@ import type { Credential } from '../index/credential.ts'
 import type { IndexKeeper } from '../index/keeper.ts'
 import { type ReadThrough, UnavailableError } from './readthrough.ts'
 import { RecentSet } from './recentset.ts'
+import { Refutations } from './refutations.ts'
 
 /** What the look-up must know of the feed. */
 export interface Freshness {
@@ -31,6 +32,7 @@ export class CredentialLookup {
   /** Digests that PostgreSQL does not have, as long as no API key was added. */
   readonly #absent = new RecentSet<string>(maxAbsent)
   #absentSince = 0
+  readonly #refutations = new Refutations()
 
   constructor(options: LookupOptions) {
     this.#options = options
@@ -56,11 +58,13 @@ export class CredentialLookup {
     if (shape === 'foreign' && keeper.loaded && index.imported === 0) return undefined
 
     const digest = hash('sha256', text, 'latin1')
-    if (!feed.following || feed.staleness(monotonic, now) > maxStaleness) {
-      return this.#readThrough(digest, now, true)
-    }
+    const staleness = feed.staleness(monotonic, now)
+    if (!feed.following || staleness > maxStaleness) return this.#readThrough(digest, now, true)
     const credential = index.find(digest)
-    if (credential !== undefined && credential.expiresAt > now) return credential
+    if (credential !== undefined && credential.expiresAt > now) {
+      const isRefuted = this.#refutations.stands(digest, monotonic - staleness)
+      return isRefuted ? this.#readThrough(digest, now, true) : credential
+    }
     if (shape === 'foreign' || this.#isAbsent(digest)) return undefined
     return this.#readThrough(digest, now, false)
   }
@@ -70,6 +74,7 @@ export class CredentialLookup {
     const { generation } = keeper
     try {
       const credential = await readThrough.find(digest)
+      if (stale) this.#refutations.note(digest, credential !== undefined, performance.now())
       // A key that was added meanwhile may be this one.
       if (!credential && !stale && generation === keeper.generation) this.#absent.add(digest)
       return credential
@@ -84,7 +89,9 @@ export class CredentialLookup {
 
   #knownGood(digest: string, now: number): Credential | undefined {
     const { keeper, feed, maxOutage } = this.#options
-    if (feed.staleness() > maxOutage) return undefined
+    const staleness = feed.staleness()
+    if (staleness > maxOutage) return undefined
+    if (this.#refutations.stands(digest, performance.now() - staleness)) return undefined
     const credential = keeper.index.find(digest)
     return credential !== undefined && credential.expiresAt > now ? credential : undefined
   }

@@ -3,6 +3,13 @@ import { expect, test } from 'vitest'
 import type { Meter } from '../index/meter.ts'
 import { takeToken } from './ratelimit.ts'
 
+const aLimit = (requests: number, window: number, burst: number) => ({
+  requests,
+  window,
+  windowSeconds: 1,
+  burst,
+})
+
 const aMeter = (): Meter => ({
   apiKeyId: 'key',
   organizationId: 'organization',
@@ -13,7 +20,7 @@ const aMeter = (): Meter => ({
 
 test('a bucket of three lets three through, and then one each second', () => {
   const meter = aMeter()
-  const limit = { requests: 60, window: 60_000, burst: 3 }
+  const limit = aLimit(60, 60_000, 3)
   const at = (now: number) => takeToken(meter, limit, 1, now)
   expect(at(1000)).toMatchObject({ allowed: true, remaining: 2, reset: 1 })
   expect(at(1000)).toMatchObject({ allowed: true, remaining: 1, reset: 2 })
@@ -27,7 +34,7 @@ test('a bucket of three lets three through, and then one each second', () => {
 
 test('who is refused is told when to come back, and then is let through', () => {
   const meter = aMeter()
-  const limit = { requests: 1, window: 3_600_000, burst: 1 }
+  const limit = aLimit(1, 3_600_000, 1)
   expect(takeToken(meter, limit, 1, 500).allowed).toBe(true)
   const { allowed, reset } = takeToken(meter, limit, 1, 10_500)
   expect({ allowed, reset }).toEqual({ allowed: false, reset: 3590 })
@@ -36,7 +43,7 @@ test('who is refused is told when to come back, and then is let through', () => 
 
 test('a replica of four lets a fourth through', () => {
   const meter = aMeter()
-  const limit = { requests: 400, window: 1000, burst: 400 }
+  const limit = aLimit(400, 1000, 400)
   let allowed = 0
   for (let n = 0; n < 1000; n++) if (takeToken(meter, limit, 0.25, 0).allowed) allowed++
   expect(allowed).toBe(100)
@@ -44,7 +51,7 @@ test('a replica of four lets a fourth through', () => {
 
 test('a share of less than one token still lets somebody through at times', () => {
   const meter = aMeter()
-  const limit = { requests: 1, window: 1000, burst: 1 }
+  const limit = aLimit(1, 1000, 1)
   expect(takeToken(meter, limit, 0.1, 0).allowed).toBe(true)
   expect(takeToken(meter, limit, 0.1, 9999).allowed).toBe(false)
   expect(takeToken(meter, limit, 0.1, 10_000).allowed).toBe(true)
@@ -64,7 +71,7 @@ test('never more than the burst and what has flowed in since are let through', (
       let allowed = 0
       for (const gap of gaps) {
         now += gap
-        const quota = takeToken(meter, limit, 1, now)
+        const quota = takeToken(meter, aLimit(limit.requests, limit.window, limit.burst), 1, now)
         if (quota.allowed) allowed++
         expect(quota.remaining).toBeLessThan(limit.burst)
         expect(quota.reset).toBeGreaterThanOrEqual(1)

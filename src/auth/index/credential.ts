@@ -1,13 +1,16 @@
+import type { IndexedApiKey } from '../../db/credentialindex.ts'
+import type { Grant } from './grants.ts'
+import { headerText } from './headertext.ts'
 import type { Meter } from './meter.ts'
 import type { Policy } from './policy.ts'
-import type { Tenant } from './tenant.ts'
+import type { RoleSet } from './roleset.ts'
+import type { Project, Tenant } from './tenant.ts'
 
 /** Anything that authenticates a request. API keys now; sessions come beside them. */
 export type Credential = ApiKeyCredential
 
-/** One live secret of an API key. */
-export interface ApiKeyCredential {
-  readonly kind: 'APIKey'
+/** One live secret of an API key. There may be a million: what can be shared or worked out is not kept in it. */
+export class ApiKeyCredential {
   /** The secret's: during an overlap a key has two. */
   readonly id: string
   readonly apiKeyId: string
@@ -15,16 +18,52 @@ export interface ApiKeyCredential {
   readonly name: string
   readonly tenant: Tenant
   /** Undefined: the whole organization. */
-  readonly projectId: string | undefined
+  readonly project: Project | undefined
   readonly policy: Policy
   /** Milliseconds since the epoch; infinite: never. */
   readonly expiresAt: number
-  readonly createdAt: number
+  /** Seconds since the epoch: a small integer, which takes no room of its own. */
+  readonly issuedAt: number
   readonly imported: boolean
   /** Where the index has it. */
-  slot: number
+  slot = 0
   /** Another live secret of the same key. */
   sibling: ApiKeyCredential | undefined
   /** How it is used; made at the first use. */
-  meter: Meter | undefined
+  meter: Meter | undefined = undefined
+  /** What it was last found to have. */
+  #grant: Grant | undefined = undefined
+
+  constructor(
+    row: IndexedApiKey,
+    tenant: Tenant,
+    policy: Policy,
+    sibling: ApiKeyCredential | undefined,
+  ) {
+    this.id = row.secretId
+    // One string for both secrets.
+    this.apiKeyId = sibling?.apiKeyId ?? row.id
+    this.name = sibling?.name ?? headerText(row.name)
+    this.tenant = tenant
+    this.project = row.projectId === null ? undefined : tenant.project(row.projectId)
+    this.policy = policy
+    this.expiresAt = row.expiresAt ?? Number.POSITIVE_INFINITY
+    this.issuedAt = Math.floor(row.createdAt / 1000)
+    this.imported = row.imported
+    this.sibling = sibling
+  }
+
+  get kind(): 'APIKey' {
+    return 'APIKey'
+  }
+
+  /** The roles that it has, on a project or, without one, on the whole organization. */
+  rolesOn(project: Project | undefined): RoleSet {
+    const { grants } = this.tenant
+    const projectId = project?.id
+    if (this.#grant?.source !== grants || this.#grant.projectId !== projectId) {
+      this.#grant = grants.ofApiKey(this.name, projectId)
+    }
+    return this.#grant.roleSet
+  }
 }

@@ -5,9 +5,8 @@ import type {
   IndexedRole,
   IndexedRoleBinding,
 } from '../../db/credentialindex.ts'
-import type { ApiKeyCredential, Credential } from './credential.ts'
+import { ApiKeyCredential, type Credential } from './credential.ts'
 import { DigestTable } from './digesttable.ts'
-import { headerText } from './headertext.ts'
 import { PolicyPool } from './policy.ts'
 import { Tenant } from './tenant.ts'
 
@@ -102,22 +101,9 @@ export class CredentialIndex {
 
   #addApiKey(row: IndexedApiKey): void {
     const sibling = this.#apiKeys.get(row.id)
-    const credential: ApiKeyCredential = {
-      kind: 'APIKey',
-      id: row.secretId,
-      // One string for both secrets.
-      apiKeyId: sibling?.apiKeyId ?? row.id,
-      name: sibling?.name ?? headerText(row.name),
-      tenant: this.tenant(row.organizationId),
-      projectId: row.projectId ?? undefined,
-      policy: this.#policies.acquire(row.policy),
-      expiresAt: row.expiresAt ?? Number.POSITIVE_INFINITY,
-      createdAt: row.createdAt,
-      imported: row.imported,
-      slot: 0,
-      sibling,
-      meter: undefined,
-    }
+    const tenant = this.tenant(row.organizationId)
+    const policy = this.#policies.acquire(row.policy)
+    const credential = new ApiKeyCredential(row, tenant, policy, sibling)
     this.#apiKeys.set(credential.apiKeyId, credential)
     credential.slot = this.#credentials.set(row.digest.toString('latin1'), credential)
     if (credential.imported) this.#imported++

@@ -6,6 +6,6 @@ export interface Meter {
   fullAt: number
   /** Uses that are not written down yet. */
   uses: number
-  /** Milliseconds since the epoch. */
+  /** Seconds since the epoch: a small integer, which takes no room of its own. */
   lastUsedAt: number
 }

@@ -29,7 +29,7 @@ export class Meters {
   count(meter: Meter, now: number): void {
     if (meter.uses === 0) this.#used.push(meter)
     meter.uses++
-    meter.lastUsedAt = now
+    meter.lastUsedAt = Math.floor(now / 1000)
   }
 
   /** The meters with uses that nobody took yet. Whoever takes them sets `uses` to 0 or gives them back. */

@@ -20,6 +20,8 @@ export interface RateLimit {
   readonly requests: number
   /** Milliseconds. */
   readonly window: number
+  /** The window as it is told: whole seconds. */
+  readonly windowSeconds: number
   /** The size of the bucket. */
   readonly burst: number
 }
@@ -58,9 +60,13 @@ export class PolicyPool {
       rateLimit:
         requests === null || window === null
           ? undefined
-          : { requests, window, burst: burst ?? requests },
+          : rateLimitOf(requests, window, burst ?? requests),
     }
   }
+}
+
+function rateLimitOf(requests: number, window: number, burst: number): RateLimit {
+  return { requests, window, windowSeconds: Math.max(1, Math.ceil(window / 1000)), burst }
 }
 
 type PolicyText = [

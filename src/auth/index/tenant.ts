@@ -4,139 +4,85 @@ import type {
   IndexedRole,
   IndexedRoleBinding,
 } from '../../db/credentialindex.ts'
-import { builtInRoles, isBuiltInRole } from '../../domain/role.ts'
+import { type Binding, Grants, type Role } from './grants.ts'
 import { headerText } from './headertext.ts'
+import { SmallMap } from './smallmap.ts'
 
-/** The roles that a subject has in one place, and what they permit together. */
-export interface Grants {
-  readonly roles: readonly string[]
-  /** A list as RFC 9110, section 5.6.1, writes it. */
-  readonly rolesHeader: string
-  readonly rolesJson: string
-  readonly permissions: readonly string[]
-}
-
-const noGrants: Grants = { roles: [], rolesHeader: '', rolesJson: '[]', permissions: [] }
-
-interface Binding {
-  readonly role: string
-  /** Undefined: on the whole organization. */
-  readonly projectId: string | undefined
-}
-
-/** The bindings of one subject, and the grants that were worked out from them so far. */
-interface Subject {
-  readonly bindings: Binding[]
-  readonly grants: Map<string | undefined, Grants>
+/** A part of an organization. It is one object for as long as the index has it, so that keys can refer to it. */
+export interface Project {
+  readonly id: string
+  /** Undefined as long as it is not known to be live. */
+  name: string | undefined
 }
 
 /** An organization as the decision knows it: its projects, its roles and who has them. */
 export class Tenant {
   readonly id: string
   /** Undefined as long as the organization is not known to be live: then nothing of it is admitted. */
-  name: string | undefined
-  readonly #projects = new Map<string, string>()
-  readonly #projectIds = new Map<string, string>()
-  readonly #roles = new Map<string, IndexedRole>()
-  readonly #bindings = new Map<string, IndexedRoleBinding>()
-  /** By name. */
-  #customRoles = new Map<string, readonly string[]>()
-  /** By the name of the API key; worked out, like the custom roles, when first asked after a change. */
-  #apiKeys: Map<string, Subject> | undefined
+  name: string | undefined = undefined
+  readonly #projects = new SmallMap<Project>()
+  readonly #roles = new SmallMap<Role>()
+  readonly #bindings = new SmallMap<Binding>()
+  /** Live ones; made when it is first asked for. */
+  #projectsByName: ReadonlyMap<string, Project> | undefined
+  #grants: Grants | undefined
 
   constructor(id: string) {
     this.id = id
+  }
+
+  /** Who has which roles here: another object after each change of a role or a binding. */
+  get grants(): Grants {
+    this.#grants ??= new Grants(this.#bindings.values(), this.#roles.values())
+    return this.#grants
   }
 
   setOrganization(organization: IndexedOrganization | undefined): void {
     this.name = organization && headerText(organization.name)
   }
 
-  setProject(id: string, project: IndexedProject | undefined): void {
-    const former = this.#projects.get(id)
-    if (former !== undefined && this.#projectIds.get(former) === id) this.#projectIds.delete(former)
-    this.#projects.delete(id)
-    if (project === undefined) return
-    const name = headerText(project.name)
-    this.#projects.set(id, name)
-    this.#projectIds.set(name, id)
+  setProject(id: string, row: IndexedProject | undefined): void {
+    this.project(id).name = row && headerText(row.name)
+    this.#projectsByName = undefined
   }
 
-  setRole(id: string, role: IndexedRole | undefined): void {
-    if (role) this.#roles.set(id, role)
+  setRole(id: string, row: IndexedRole | undefined): void {
+    if (row) this.#roles.set(id, { name: row.name, permissions: row.permissions })
     else this.#roles.delete(id)
-    this.#apiKeys = undefined
+    this.#grants = undefined
   }
 
-  setBinding(id: string, binding: IndexedRoleBinding | undefined): void {
-    if (binding) this.#bindings.set(id, binding)
+  setBinding(id: string, row: IndexedRoleBinding | undefined): void {
+    if (row) this.#bindings.set(id, bindingOf(row))
     else this.#bindings.delete(id)
-    this.#apiKeys = undefined
+    this.#grants = undefined
   }
 
-  /** A live project's name. */
-  projectName(id: string): string | undefined {
-    return this.#projects.get(id)
-  }
-
-  /** A live project's id. */
-  projectId(name: string): string | undefined {
-    return this.#projectIds.get(name)
-  }
-
-  /**
-   * What an API key may do, on the organization and, when one is given, on a project.
-   * @param name the key's
-   */
-  grantsOfApiKey(name: string, projectId: string | undefined): Grants {
-    this.#apiKeys ??= this.#subjects('APIKey')
-    const subject = this.#apiKeys.get(name)
-    if (subject === undefined) return noGrants
-    let grants = subject.grants.get(projectId)
-    if (grants === undefined) {
-      grants = this.#grants(subject.bindings, projectId)
-      subject.grants.set(projectId, grants)
+  project(id: string): Project {
+    let project = this.#projects.get(id)
+    if (project === undefined) {
+      project = { id, name: undefined }
+      this.#projects.set(id, project)
     }
-    return grants
+    return project
   }
 
-  #subjects(kind: string): Map<string, Subject> {
-    const roles = [...this.#roles.values()]
-    this.#customRoles = new Map(roles.map(({ name, permissions }) => [name, permissions]))
-    const subjects = new Map<string, Subject>()
-    for (const { role, projectId, subjects: named } of this.#bindings.values()) {
-      for (const subject of named) {
-        if (subject.kind !== kind) continue
-        const name = headerText(subject.name)
-        let entry = subjects.get(name)
-        if (entry === undefined) {
-          entry = { bindings: [], grants: new Map() }
-          subjects.set(name, entry)
-        }
-        entry.bindings.push({ role, projectId: projectId ?? undefined })
-      }
-    }
-    return subjects
+  /** A live project. */
+  projectByName(name: string): Project | undefined {
+    this.#projectsByName ??= new Map(
+      this.#projects
+        .values()
+        .flatMap((project) => (project.name === undefined ? [] : [[project.name, project]])),
+    )
+    return this.#projectsByName.get(name)
   }
+}
 
-  #grants(bindings: readonly Binding[], projectId: string | undefined): Grants {
-    const permissions = new Map<string, readonly string[]>()
-    for (const binding of bindings) {
-      if (binding.projectId !== undefined && binding.projectId !== projectId) continue
-      const permitted = this.#permissions(binding.role)
-      // A role that does not exist gives nothing, not even its name.
-      if (permitted !== undefined) permissions.set(headerText(binding.role), permitted)
-    }
-    const roles = [...permissions.keys()].sort()
-    return {
-      roles,
-      rolesHeader: roles.join(','),
-      rolesJson: JSON.stringify(roles),
-      permissions: [...new Set([...permissions.values()].flat())],
-    }
-  }
-
-  #permissions(role: string): readonly string[] | undefined {
-    return isBuiltInRole(role) ? builtInRoles[role] : this.#customRoles.get(role)
+function bindingOf({ role, projectId, subjects }: IndexedRoleBinding): Binding {
+  const apiKeys = subjects.filter(({ kind }) => kind === 'APIKey')
+  return {
+    role,
+    projectId: projectId ?? undefined,
+    apiKeys: apiKeys.map(({ name }) => headerText(name)),
   }
 }

@@ -67,13 +67,12 @@ export function introspect(
   now: number,
 ): Introspection {
   if (credential === undefined || !isLive(credential, now)) return { active: false }
-  const { tenant, projectId, policy } = credential
+  const { tenant, project, policy } = credential
   // Another organization's credential is like one that does not exist.
   if (tenant.id !== caller.tenant.id) return { active: false }
-  const project = projectId === undefined ? undefined : tenant.projectName(projectId)
-  if (projectId !== undefined) {
-    if (project === undefined) return { active: false }
-    if (caller.projectId !== undefined && caller.projectId !== projectId) return { active: false }
+  if (project) {
+    if (project.name === undefined) return { active: false }
+    if (caller.project && caller.project.id !== project.id) return { active: false }
   }
   return {
     active: true,
@@ -81,14 +80,10 @@ export function introspect(
     client_id: credential.apiKeyId,
     sub: credential.name,
     token_type: 'Bearer',
-    iat: seconds(credential.createdAt),
-    ...(Number.isFinite(credential.expiresAt) && { exp: seconds(credential.expiresAt) }),
+    iat: credential.issuedAt,
+    ...(Number.isFinite(credential.expiresAt) && { exp: Math.floor(credential.expiresAt / 1000) }),
     organization: tenant.name ?? '',
-    ...(project !== undefined && { project }),
-    roles: [...tenant.grantsOfApiKey(credential.name, projectId).roles],
+    ...(project?.name !== undefined && { project: project.name }),
+    roles: [...credential.rolesOn(project).roles],
   }
-}
-
-function seconds(milliseconds: number): number {
-  return Math.floor(milliseconds / 1000)
 }

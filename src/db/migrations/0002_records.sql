@@ -171,7 +171,7 @@ grant select, insert, update on cardea.api_key_usage to cardea_auth;
 grant select (organization_id, id) on cardea.api_keys to cardea_auth;
 grant delete on cardea.api_key_usage to cardea_operator;
 
--- Adds up what an auth replica counted: {organization: [[key, last use in milliseconds, uses], …]}. It runs as its
+-- Adds up what an auth replica counted: {organization: [[key, last use in seconds since 1970, uses], …]}. It runs as its
 -- caller, one tenant after another, in an order that two replicas share, so that they cannot wait for each other in a
 -- circle. Keys that are gone meanwhile are passed over.
 create function cardea.record_api_key_usage(entries jsonb) returns void
@@ -183,7 +183,7 @@ begin
   for tenant, used in select e.key::uuid, e.value from jsonb_each(entries) e order by e.key loop
     perform set_config('cardea.organization_id', tenant::text, true);
     insert into cardea.api_key_usage as u (organization_id, api_key_id, last_used_at, uses)
-    select tenant, k.id, to_timestamp((use ->> 1)::float8 / 1000), (use ->> 2)::bigint
+    select tenant, k.id, to_timestamp((use ->> 1)::float8), (use ->> 2)::bigint
     from jsonb_array_elements(used) use
     join cardea.api_keys k on k.organization_id = tenant and k.id = (use ->> 0)::uuid
     order by k.id
