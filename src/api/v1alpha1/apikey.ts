@@ -10,7 +10,7 @@ import { defineKind, type Resource } from './resource.ts'
 import { withRules, withTransitions } from './rule.ts'
 import { scopeToken } from './scope.ts'
 import { commonStatus } from './status.ts'
-import { matching, text } from './text.ts'
+import { matching, paragraph, text } from './text.ts'
 import { observedTime, timestamp } from './timestamp.ts'
 
 const secretFormats = ['Envelope', 'Plain'] as const
@@ -85,7 +85,7 @@ const apiKeySpec = withTransitions(
           'The Project in this namespace that the key is confined to. It cannot be added, changed or removed. Example: {name: scanner}. Default: none, the key is for the whole organization.',
         )
         .optional(),
-      description: text(500)
+      description: paragraph('description', 500)
         .describe(
           'What the key is for, at most 500 characters. Example: Uploads scans from CI. Default: none.',
         )

@@ -8,7 +8,7 @@ import { defineKind, type Resource } from './resource.ts'
 import { celString, withRules } from './rule.ts'
 import { scopeToken } from './scope.ts'
 import { commonStatus } from './status.ts'
-import { line, matching, text } from './text.ts'
+import { line, matching, paragraph } from './text.ts'
 import { timestamp } from './timestamp.ts'
 
 const managements = ['GitOps', 'Mixed'] as const
@@ -40,7 +40,7 @@ const scope = z.strictObject({
   name: scopeToken('scopes.name').describe(
     'The scope as keys and requests name it. Example: scans:read.',
   ),
-  description: text(500)
+  description: paragraph('description', 500)
     .describe(
       'What the scope allows, for people. Example: Read the results of scans. Default: none.',
     )

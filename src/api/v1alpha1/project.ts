@@ -6,7 +6,7 @@ import { organizationRef } from './reference.ts'
 import { defineKind, type Resource } from './resource.ts'
 import { celString } from './rule.ts'
 import { commonStatus } from './status.ts'
-import { line, text } from './text.ts'
+import { line, paragraph } from './text.ts'
 
 const overrides = z.strictObject({
   dataHandling: dataHandling()
@@ -28,7 +28,9 @@ const projectSpec = z.strictObject({
   displayName: line('displayName', 120).describe(
     'The name of the project for people, 1 to 120 characters. Example: Scanner.',
   ),
-  description: text(500).describe('What the project is for. Default: none.').optional(),
+  description: paragraph('description', 500)
+    .describe('What the project is for. Default: none.')
+    .optional(),
   overrides: overrides
     .describe('Settings of the Organization that this project replaces for itself.')
     .optional(),

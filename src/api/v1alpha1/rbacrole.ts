@@ -6,7 +6,7 @@ import { organizationRef } from './reference.ts'
 import { defineKind, type Resource } from './resource.ts'
 import { celString } from './rule.ts'
 import { commonStatus } from './status.ts'
-import { matching, text } from './text.ts'
+import { matching, paragraph } from './text.ts'
 
 /** The roles that every organization has; an RBACRole cannot have the name of one. */
 export const builtInRoleNames = ['owner', 'admin', 'developer', 'viewer', 'auditor'] as const
@@ -20,7 +20,9 @@ const permission = matching(
 
 const rbacRoleSpec = z.strictObject({
   organizationRef: organizationRef(),
-  description: text(500).describe('What the role is for. Default: none.').optional(),
+  description: paragraph('description', 500)
+    .describe('What the role is for. Default: none.')
+    .optional(),
   permissions: setOf(permission, { min: 1, max: 200 }).describe(
     'What the role permits, as resource:verb, 1 to 200. A resource is a word or a path; the verb * is every verb. Example: [scans:read, scans/results:*].',
   ),

@@ -41,3 +41,13 @@ export function line(field: string, max: number) {
     `${field} must be one line with something to read on it: leave out line breaks and control characters`,
   )
 }
+
+/** Text for people, of several lines. PostgreSQL keeps every character but NUL, and no reader wants the other controls. */
+export function paragraph(field: string, max: number) {
+  return matching(
+    `text, 1 to ${max} characters`,
+    max,
+    /^(\P{Cc}|[\n\r\t])*$/u,
+    `${field} must have no control characters but line breaks and tabs: leave them out`,
+  )
+}

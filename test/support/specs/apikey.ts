@@ -115,6 +115,12 @@ export const apiKeySpecs: KindSpecs = {
       says: 'may not be more than 500',
     },
     {
+      name: 'a description with a character that PostgreSQL cannot keep',
+      change: { description: 'a\u0000b' },
+      field: 'spec.description',
+      says: 'leave them out',
+    },
+    {
       name: 'no list of scopes',
       change: { scopes: undefined },
       field: 'spec.scopes',

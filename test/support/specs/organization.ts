@@ -193,6 +193,12 @@ export const organizationSpecs: KindSpecs = {
       says: 'Duplicate value',
     },
     {
+      name: 'a description of a scope that rings the bell',
+      change: { scopes: [{ name: 'a', description: 'a\u0007' }] },
+      field: 'spec.scopes[0].description',
+      says: 'leave them out',
+    },
+    {
       name: 'a scope with a quotation mark',
       change: { scopes: [{ name: 'a"b' }] },
       field: 'spec.scopes[0].name',

@@ -59,6 +59,12 @@ export const projectSpecs: KindSpecs = {
       says: 'for example acme',
     },
     {
+      name: 'a description with a character that PostgreSQL cannot keep',
+      change: { description: 'a\u0000b' },
+      field: 'spec.description',
+      says: 'leave them out',
+    },
+    {
       name: 'a quota beyond a million',
       change: { overrides: { quotas: { apiKeys: 1_000_001 } } },
       field: 'spec.overrides.quotas.apiKeys',
