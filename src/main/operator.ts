@@ -16,6 +16,7 @@ import { buildOperator } from '../operator/operator.ts'
 import { openKeyManagement } from './kms.ts'
 import { measured } from './kmsmetrics.ts'
 import { openLogger } from './logger.ts'
+import { releaseMemory } from './memory.ts'
 import { serveProbes } from './probes.ts'
 import { version } from './version.ts'
 
@@ -118,6 +119,7 @@ async function run(config: OperatorConfig): Promise<number> {
     // A signal may come while the API server is away and the caches cannot be filled.
     await Promise.race([manager.start(lost), ended.code])
     synced = manager.hasSynced
+    releaseMemory()
     feed.start()
     const prune = setInterval(() => {
       if (!manager.isLeading) return
