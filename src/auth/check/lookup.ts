@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { readApiKey } from '../../domain/apikey.ts'
 import type { Credential } from '../index/credential.ts'
 import type { IndexKeeper } from '../index/keeper.ts'
+import { isLive } from './decide.ts'
 import { type ReadThrough, UnavailableError } from './readthrough.ts'
 import { RecentSet } from './recentset.ts'
 import { Refutations } from './refutations.ts'
@@ -74,7 +75,10 @@ export class CredentialLookup {
     const { generation } = keeper
     try {
       const credential = await readThrough.find(digest)
-      if (stale) this.#refutations.note(digest, credential !== undefined, performance.now())
+      if (stale) {
+        const isGood = credential !== undefined && isLive(credential, now)
+        this.#refutations.note(digest, isGood, performance.now())
+      }
       // A key that was added meanwhile may be this one.
       if (!credential && !stale && generation === keeper.generation) this.#absent.add(digest)
       return credential
