@@ -1,21 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type KeyManagement, KeyManagementError } from '../../src/kms/keymanagement.ts'
 import { anAPIKey, anOrganization, aProject } from '../support/build/resource.ts'
 import { apply, eventually, get, messageOf, request, whenReady } from '../support/kube.ts'
-import { testKek } from '../support/operator.ts'
 import { openScene, type Scene } from '../support/scene.ts'
+import { unreliableKms } from '../support/unreliablekms.ts'
 
-let kmsAway = false
-const kms: KeyManagement = {
-  provider: testKek.provider,
-  wrap: async (...given) => (await reached()).wrap(...given),
-  unwrap: async (...given) => (await reached()).unwrap(...given),
-}
-async function reached(): Promise<KeyManagement> {
-  if (kmsAway) throw new KeyManagementError('unreachable', 'the key alias/acme does not answer')
-  return testKek
-}
-
+const kms = unreliableKms()
 let scene: Scene
 let ns: string
 beforeAll(async () => {
@@ -40,7 +29,7 @@ test('without the KMS no key is made, what is in force stays in force, and then 
   await apply(anAPIKey(ns, 'before'))
   const before = await whenReady('apikey', ns, 'before')
   const [rows, secret] = [await secretRows('before'), await get('secret', ns, 'before-secret')]
-  kmsAway = true
+  kms.away = true
   await apply(anAPIKey(ns, 'during'))
   const during = await whenReady('apikey', ns, 'during', 'False', 'KeyManagementUnavailable')
   expect(messageOf(during)).toContain('the key alias/acme does not answer')
@@ -54,7 +43,7 @@ test('without the KMS no key is made, what is in force stays in force, and then 
   await whenReady('apikey', ns, 'before', 'False', 'KeyManagementUnavailable')
   expect(await secretRows('before')).toEqual(rows)
   expect((await get('secret', ns, 'before-secret'))?.data).toEqual(secret?.data)
-  kmsAway = false
+  kms.away = false
   for (const name of ['before', 'during']) {
     await request('apikey', ns, name, 'reconcile-requested-at', 'recovered')
     await answered(name, 'recovered')
