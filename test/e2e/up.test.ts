@@ -92,7 +92,10 @@ test('the other command leaves no process, and the next start takes up the data'
 })
 
 test('Ctrl-C in the middle of a start leaves no process', async () => {
-  const up = spawn('./hack/up', { cwd: checkout, stdio: ['ignore', 'ignore', 'pipe'] })
+  const up = spawn(path.join(checkout, 'hack', 'up'), [], {
+    cwd: checkout,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   const ended = new Promise<number | null>((resolve) => up.once('exit', resolve))
   await new Promise((resolve) => setTimeout(resolve, 2_000))
   const running = Object.values(processes())
