@@ -21,9 +21,9 @@ export async function installCardea(
   kubeconfig: string,
 ): Promise<void> {
   const crds = crdFiles()
-  if (crds.length > 0) await apply(tools, kubeconfig, crds)
+  await apply(tools, kubeconfig, crds)
   const [, rendered] = await Promise.all([
-    crds.length > 0 && kubectl(tools, kubeconfig, ['wait', '--for=condition=Established', ...crds]),
+    kubectl(tools, kubeconfig, ['wait', '--for=condition=Established', ...crds]),
     run(tools.helm, [
       'template',
       'cardea',
