@@ -63,7 +63,7 @@ export class AuthService {
     this.#options = options
     const { pool, log, version } = options
     const keeper = this.#keeper
-    const meters = new Meters()
+    const meters = new Meters(() => keeper.index)
     this.#feed = new ChangeFeed({
       connectionString: options.changesDatabaseUrl,
       applicationName: 'cardea-auth-changes',
@@ -80,7 +80,6 @@ export class AuthService {
       meters,
       log,
       interval: usageInterval,
-      isKnown: (apiKeyId) => keeper.index.hasApiKey(apiKeyId),
     })
     const { replicaId: id, minReplicas: minimum } = options
     this.#replicas = new Replicas({ db: pool, log, id, minimum, interval: reportInterval })

@@ -10,7 +10,6 @@ export interface UsageWriterOptions {
   readonly log: AuthLog
   /** Milliseconds between two batches. */
   readonly interval: number
-  readonly isKnown: (apiKeyId: string) => boolean
 }
 
 /** Small, because whoever asks for a check meanwhile waits while one is put together. */
@@ -59,7 +58,7 @@ export class UsageWriter {
   }
 
   async #write(): Promise<void> {
-    const { db, meters, log, isKnown } = this.#options
+    const { db, meters, log } = this.#options
     const used = meters.takeUsed()
     for (let start = 0; start < used.length; start += batchSize) {
       const batch = used.slice(start, start + batchSize)
@@ -75,7 +74,6 @@ export class UsageWriter {
         return
       }
     }
-    meters.forget(isKnown)
   }
 }
 

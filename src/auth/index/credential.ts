@@ -1,5 +1,5 @@
 import type { IndexedApiKey } from '../../db/credentialindex.ts'
-import type { Grant } from './grants.ts'
+import type { Grants } from './grants.ts'
 import { headerText } from './headertext.ts'
 import type { Meter } from './meter.ts'
 import type { Policy } from './policy.ts'
@@ -31,8 +31,10 @@ export class ApiKeyCredential {
   sibling: ApiKeyCredential | undefined
   /** How it is used; made at the first use. */
   meter: Meter | undefined = undefined
-  /** What it was last found to have. */
-  #grant: Grant | undefined = undefined
+  /** The roles that it was last found to have, on which project, and in which grants: other ones make them out of date. */
+  #roles: RoleSet | undefined = undefined
+  #rolesProject: Project | undefined = undefined
+  #rolesGrants: Grants | undefined = undefined
 
   constructor(
     row: IndexedApiKey,
@@ -60,10 +62,11 @@ export class ApiKeyCredential {
   /** The roles that it has, on a project or, without one, on the whole organization. */
   rolesOn(project: Project | undefined): RoleSet {
     const { grants } = this.tenant
-    const projectId = project?.id
-    if (this.#grant?.source !== grants || this.#grant.projectId !== projectId) {
-      this.#grant = grants.ofApiKey(this.name, projectId)
+    if (!this.#roles || this.#rolesGrants !== grants || this.#rolesProject !== project) {
+      this.#roles = grants.ofApiKey(this.name, project?.id)
+      this.#rolesProject = project
+      this.#rolesGrants = grants
     }
-    return this.#grant.roleSet
+    return this.#roles
   }
 }

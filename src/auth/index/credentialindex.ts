@@ -7,6 +7,7 @@ import type {
 } from '../../db/credentialindex.ts'
 import { ApiKeyCredential, type Credential } from './credential.ts'
 import { DigestTable } from './digesttable.ts'
+import type { Meter } from './meter.ts'
 import { PolicyPool } from './policy.ts'
 import { Tenant } from './tenant.ts'
 
@@ -38,8 +39,9 @@ export class CredentialIndex {
     return this.#credentials.get(digest)
   }
 
-  hasApiKey(id: string): boolean {
-    return this.#apiKeys.has(id)
+  /** One of the live secrets of a key, which leads to the others. */
+  apiKey(id: string): ApiKeyCredential | undefined {
+    return this.#apiKeys.get(id)
   }
 
   tenant(id: string): Tenant {
@@ -73,9 +75,12 @@ export class CredentialIndex {
     }
   }
 
-  /** Adds secrets of keys that have none of them here. */
-  addApiKeys(rows: readonly IndexedApiKey[]): void {
-    for (const row of rows) this.#addApiKey(row)
+  /**
+   * Adds secrets of keys that have none of them here.
+   * @param former an index that this one takes the place of
+   */
+  addApiKeys(rows: readonly IndexedApiKey[], former?: CredentialIndex): void {
+    for (const row of rows) this.#addApiKey(row, former?.apiKey(row.id)?.meter)
   }
 
   /**
@@ -84,9 +89,10 @@ export class CredentialIndex {
    * @param rows their live secrets; a key without any is forgotten
    */
   replaceApiKeys(ids: Iterable<string>, rows: readonly IndexedApiKey[]): void {
+    const meters = new Map<string, Meter | undefined>()
     // All go before any comes: a digest may have passed from one key to another.
-    for (const id of ids) this.#removeApiKey(id)
-    this.addApiKeys(rows)
+    for (const id of ids) meters.set(id, this.#removeApiKey(id))
+    for (const row of rows) this.#addApiKey(row, meters.get(row.id))
   }
 
   /** Forgets those of the next `count` credentials that have expired. Call it again and again: it goes round. */
@@ -99,19 +105,22 @@ export class CredentialIndex {
     this.#swept = end === this.#credentials.slots ? 0 : end
   }
 
-  #addApiKey(row: IndexedApiKey): void {
+  #addApiKey(row: IndexedApiKey, meter: Meter | undefined): void {
     const sibling = this.#apiKeys.get(row.id)
     const tenant = this.tenant(row.organizationId)
     const policy = this.#policies.acquire(row.policy)
     const credential = new ApiKeyCredential(row, tenant, policy, sibling)
+    credential.meter = meter
     this.#apiKeys.set(credential.apiKeyId, credential)
     credential.slot = this.#credentials.set(row.digest.toString('latin1'), credential)
     if (credential.imported) this.#imported++
   }
 
-  #removeApiKey(id: string): void {
-    for (let secret = this.#apiKeys.get(id); secret; secret = secret.sibling) this.#drop(secret)
+  #removeApiKey(id: string): Meter | undefined {
+    const first = this.#apiKeys.get(id)
+    for (let secret = first; secret; secret = secret.sibling) this.#drop(secret)
     this.#apiKeys.delete(id)
+    return first?.meter
   }
 
   #remove(credential: ApiKeyCredential): void {

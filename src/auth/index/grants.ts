@@ -1,7 +1,6 @@
 import { builtInRoles, isBuiltInRole } from '../../domain/role.ts'
 import { headerText } from './headertext.ts'
 import { type RoleSet, roleSet } from './roleset.ts'
-import { SmallMap } from './smallmap.ts'
 
 /** A role, given to some on an organization or on a project of it. */
 export interface Binding {
@@ -17,14 +16,6 @@ export interface Role {
   readonly permissions: readonly string[]
 }
 
-/** What somebody was found to have, on a project or on the whole organization. */
-export interface Grant {
-  /** What it was found in. It is out of date when the organization has others by now. */
-  readonly source: Grants
-  readonly projectId: string | undefined
-  readonly roleSet: RoleSet
-}
-
 /** Looking through this many names is as fast as finding one among more. */
 const fewNames = 64
 
@@ -34,8 +25,6 @@ export class Grants {
   readonly #roles: readonly Role[]
   /** Only where there are many names. */
   readonly #byName: ReadonlyMap<string, readonly Binding[]> | undefined
-  /** By bindings and project: most API keys of an organization have the same. */
-  readonly #grants = new SmallMap<Grant>()
 
   constructor(bindings: readonly Binding[], roles: readonly Role[]) {
     this.#bindings = bindings
@@ -48,7 +37,7 @@ export class Grants {
    * @param name the key's, as a header carries it
    * @param projectId undefined: only what is given on the whole organization
    */
-  ofApiKey(name: string, projectId: string | undefined): Grant {
+  ofApiKey(name: string, projectId: string | undefined): RoleSet {
     const bindings = this.#byName
       ? (this.#byName.get(name) ?? [])
       : this.#bindings.filter(({ apiKeys }) => apiKeys.includes(name))
@@ -59,13 +48,7 @@ export class Grants {
       // A role that does not exist gives nothing, not even its name.
       if (permissions !== undefined) roles.set(headerText(binding.role), permissions)
     }
-    const key = `${projectId ?? ''} ${[...roles.keys()].join(' ')}`
-    let grant = this.#grants.get(key)
-    if (grant === undefined) {
-      grant = { source: this, projectId, roleSet: roleSet(roles) }
-      this.#grants.set(key, grant)
-    }
-    return grant
+    return roleSet(roles)
   }
 
   #permissions(role: string): readonly string[] | undefined {

@@ -1,3 +1,5 @@
+import { sharedText } from './sharedtext.ts'
+
 const plain = /^[A-Za-z0-9._~:/@+-]*$/
 
 /**
@@ -5,13 +7,13 @@ const plain = /^[A-Za-z0-9._~:/@+-]*$/
  * header, begin another, or break out of a JSON string. Different names stay different.
  */
 export function headerText(name: string): string {
-  if (plain.test(name)) return name
+  if (plain.test(name)) return sharedText(name)
   let text = ''
   for (const byte of Buffer.from(name)) {
     const character = String.fromCharCode(byte)
     text += byte < 0x80 && plain.test(character) ? character : percent(byte)
   }
-  return text
+  return sharedText(text)
 }
 
 function percent(byte: number): string {

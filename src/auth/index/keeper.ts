@@ -44,7 +44,7 @@ export class IndexKeeper {
     let after: string | null = null
     for (;;) {
       const page = await loadApiKeyPage(db, after, pageSize)
-      index.addApiKeys(page)
+      index.addApiKeys(page, this.#index)
       after = page.at(-1)?.secretId ?? null
       if (page.length < pageSize) break
     }

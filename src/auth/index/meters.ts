@@ -1,28 +1,27 @@
 import type { ApiKeyCredential } from './credential.ts'
+import type { CredentialIndex } from './credentialindex.ts'
 import type { Meter } from './meter.ts'
 
+const maxStrays = 10_000
+
 /**
- * The meters of the keys that were used. They outlive the credentials, which are replaced at every change: a limit must
- * not start afresh because somebody edited a description.
+ * The meters of the keys that were used, and which of them have uses that were not written down. The index hands a meter on
+ * when it replaces a credential: a limit must not start afresh because somebody edited a description.
  */
 export class Meters {
-  readonly #meters = new Map<string, Meter>()
+  readonly #index: () => CredentialIndex
+  /** Of keys that the index does not have yet, while they are read through. */
+  readonly #strays = new Map<string, Meter>()
   #used: Meter[] = []
 
-  get size(): number {
-    return this.#meters.size
+  /** @param index the index as it is when it is asked for */
+  constructor(index: () => CredentialIndex) {
+    this.#index = index
   }
 
   of(credential: ApiKeyCredential): Meter {
-    if (credential.meter !== undefined) return credential.meter
-    let meter = this.#meters.get(credential.apiKeyId)
-    if (meter === undefined) {
-      const { apiKeyId, tenant } = credential
-      meter = { apiKeyId, organizationId: tenant.id, fullAt: 0, uses: 0, lastUsedAt: 0 }
-      this.#meters.set(apiKeyId, meter)
-    }
-    credential.meter = meter
-    return meter
+    credential.meter ??= this.#find(credential)
+    return credential.meter
   }
 
   /** Counts one use. @param now milliseconds since the epoch */
@@ -45,10 +44,27 @@ export class Meters {
     meter.uses += uses
   }
 
-  /** Drops the meters of keys that are no more. */
-  forget(isKnown: (apiKeyId: string) => boolean): void {
-    for (const [id, meter] of this.#meters) {
-      if (meter.uses === 0 && !isKnown(id)) this.#meters.delete(id)
+  #find(credential: ApiKeyCredential): Meter {
+    const { apiKeyId, tenant } = credential
+    const indexed = this.#index().apiKey(apiKeyId)
+    const known = indexed?.meter ?? this.#strays.get(apiKeyId)
+    const meter = known ?? {
+      apiKeyId,
+      organizationId: tenant.id,
+      fullAt: 0,
+      uses: 0,
+      lastUsedAt: 0,
     }
+    if (indexed) {
+      for (let secret: typeof indexed | undefined = indexed; secret; secret = secret.sibling) {
+        secret.meter = meter
+      }
+      this.#strays.delete(apiKeyId)
+    } else {
+      // More keys at once than this, in the seconds of a start, lose their limit for these seconds.
+      if (this.#strays.size >= maxStrays) this.#strays.clear()
+      this.#strays.set(apiKeyId, meter)
+    }
+    return meter
   }
 }

@@ -2,57 +2,62 @@
 const few = 8
 
 /**
- * A map by string that is small while it has few entries: most of ten thousand organizations have one or two of a thing,
- * and a Map for each would take more room than what is in it.
+ * A map by string that takes little room while it has few entries: of most things, each of ten thousand organizations has
+ * none, one or two.
  */
 export class SmallMap<Value> {
-  #keys: string[] = []
-  #values: Value[] = []
-  #map: Map<string, Value> | undefined
+  /** Few entries are an array of exactly their size, keys and values in turn; undefined: none. */
+  #entries: Map<string, Value> | readonly (string | Value)[] | undefined
 
   get size(): number {
-    return this.#map?.size ?? this.#keys.length
+    if (this.#entries === undefined) return 0
+    return this.#entries instanceof Map ? this.#entries.size : this.#entries.length / 2
   }
 
   get(key: string): Value | undefined {
-    if (this.#map) return this.#map.get(key)
-    const at = this.#keys.indexOf(key)
-    return at < 0 ? undefined : this.#values[at]
+    const entries = this.#entries
+    if (entries === undefined) return undefined
+    if (entries instanceof Map) return entries.get(key)
+    for (let at = 0; at < entries.length; at += 2) {
+      if (entries[at] === key) return entries[at + 1] as Value
+    }
+    return undefined
   }
 
   set(key: string, value: Value): void {
-    if (this.#map === undefined) {
-      const at = this.#keys.indexOf(key)
-      if (at >= 0) {
-        this.#values[at] = value
-        return
-      }
-      if (this.#keys.length < few) {
-        this.#keys.push(key)
-        this.#values.push(value)
-        return
-      }
-      this.#map = new Map(
-        this.#keys.map((known, position) => [known, this.#values[position] as Value]),
-      )
-      this.#keys = []
-      this.#values = []
-    }
-    this.#map.set(key, value)
+    const entries = this.#entries ?? []
+    if (entries instanceof Map) entries.set(key, value)
+    else if (entries.length < few * 2) this.#entries = [...without(entries, key), key, value]
+    else this.#entries = new Map([...pairs<Value>(entries), [key, value]])
   }
 
   delete(key: string): void {
-    if (this.#map) {
-      this.#map.delete(key)
-      return
-    }
-    const at = this.#keys.indexOf(key)
-    if (at < 0) return
-    this.#keys.splice(at, 1)
-    this.#values.splice(at, 1)
+    const entries = this.#entries
+    if (entries instanceof Map) entries.delete(key)
+    else if (entries !== undefined) this.#entries = without(entries, key)
   }
 
   values(): readonly Value[] {
-    return this.#map ? [...this.#map.values()] : this.#values
+    const entries = this.#entries
+    if (entries === undefined) return []
+    if (entries instanceof Map) return [...entries.values()]
+    return pairs<Value>(entries).map(([, value]) => value)
   }
+}
+
+function without<Value>(
+  entries: readonly (string | Value)[],
+  key: string,
+): readonly (string | Value)[] {
+  for (let at = 0; at < entries.length; at += 2) {
+    if (entries[at] === key) return entries.toSpliced(at, 2)
+  }
+  return entries
+}
+
+function pairs<Value>(entries: readonly (string | Value)[]): [string, Value][] {
+  return Array.from({ length: entries.length / 2 }, (_, at) => [
+    entries[at * 2] as string,
+    entries[at * 2 + 1] as Value,
+  ])
 }

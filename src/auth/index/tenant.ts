@@ -6,6 +6,7 @@ import type {
 } from '../../db/credentialindex.ts'
 import { type Binding, Grants, type Role } from './grants.ts'
 import { headerText } from './headertext.ts'
+import { sharedText } from './sharedtext.ts'
 import { SmallMap } from './smallmap.ts'
 
 /** A part of an organization. It is one object for as long as the index has it, so that keys can refer to it. */
@@ -47,7 +48,7 @@ export class Tenant {
   }
 
   setRole(id: string, row: IndexedRole | undefined): void {
-    if (row) this.#roles.set(id, { name: row.name, permissions: row.permissions })
+    if (row) this.#roles.set(id, roleOf(row))
     else this.#roles.delete(id)
     this.#grants = undefined
   }
@@ -78,10 +79,15 @@ export class Tenant {
   }
 }
 
+/** Copies have exactly the room that they need, which what was pushed into one by one has not. */
+function roleOf({ name, permissions }: IndexedRole): Role {
+  return { name: sharedText(name), permissions: permissions.map(sharedText) }
+}
+
 function bindingOf({ role, projectId, subjects }: IndexedRoleBinding): Binding {
   const apiKeys = subjects.filter(({ kind }) => kind === 'APIKey')
   return {
-    role,
+    role: sharedText(role),
     projectId: projectId ?? undefined,
     apiKeys: apiKeys.map(({ name }) => headerText(name)),
   }
