@@ -3,9 +3,9 @@ import type { CustomResource } from '../../src/k8s/object.ts'
 import { assertInvariants } from '../../src/k8s/status.ts'
 import { admin } from './kube.ts'
 
-/** Every status that is written in a namespace while the watch runs, held to the rules of kstatus. */
+/** Every status that a namespace has when the watch begins or gets while it runs, held to the rules of kstatus. */
 export interface StatusWatch {
-  /** How many statuses were written. */
+  /** How many statuses there were. */
   readonly seen: () => number
   /** The reasons that a resource's Ready condition had, one after the other. */
   readonly reasonsOf: (kind: string, name: string) => readonly string[]
@@ -43,7 +43,8 @@ export async function watchStatuses(namespace: string): Promise<StatusWatch> {
   }
   const watches = await Promise.all(
     kinds.map(async (kind) => {
-      const { resourceVersion } = await admin().list(kind, { namespace })
+      const { items, resourceVersion } = await admin().list<CustomResource>(kind, { namespace })
+      for (const item of items) take(item)
       return { end: follow(kind, resourceVersion) }
     }),
   )
