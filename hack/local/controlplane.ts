@@ -222,6 +222,8 @@ function kubeApiServerArgs(
     '--endpoint-reconciler-type=none',
     '--service-cluster-ip-range=10.96.0.0/16',
     '--authorization-mode=RBAC',
+    // As OpenShift has it: an owner reference that blocks the owner's deletion takes a right of its own.
+    '--enable-admission-plugins=OwnerReferencesPermissionEnforcement',
     '--anonymous-auth=false',
     `--token-auth-file=${files.tokens}`,
     '--service-account-issuer=https://kubernetes.default.svc',
