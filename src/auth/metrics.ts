@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { ChangeFeed } from '../db/changes.ts'
 import type { ReadThrough } from './check/readthrough.ts'
 import { type CheckStatistics, outcomes } from './check/statistics.ts'
@@ -6,7 +6,6 @@ import type { IndexKeeper } from './index/keeper.ts'
 import type { UsageWriter } from './usage.ts'
 
 export interface MetricsSources {
-  readonly version: string
   readonly statistics: CheckStatistics
   readonly keeper: IndexKeeper
   readonly feed: ChangeFeed
@@ -20,26 +19,15 @@ export interface Metrics {
   countRequest(route: string, method: string, status: number): void
 }
 
-/** Gauges with a counter's name, which promtool refuses. */
-const misnamed = [
-  'nodejs_active_handles_total',
-  'nodejs_active_requests_total',
-  'nodejs_active_resources_total',
-]
 const checkBuckets = [5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5]
 
 /** All that the auth service exports. Most of it is counted in plain numbers and read when somebody looks. */
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  for (const name of misnamed) registry.removeSingleMetric(name)
   observeChecks(registry, sources.statistics)
   observeIndex(registry, sources)
   observeReadThrough(registry, sources)
   const requests = observeRequests(registry, sources.statistics)
-  gauge(registry, 'cardea_build_info', 'The version that runs.', ['version'], (metric) =>
-    metric.set({ version: sources.version }, 1),
-  )
   return {
     registry,
     countRequest: (route, method, status) => {

@@ -89,7 +89,7 @@ export class AuthService {
     const lookup = new CredentialLookup({ keeper, feed, readThrough, maxStaleness, maxOutage })
     const statistics = new CheckStatistics()
     const usage = this.#usage
-    const metrics = createMetrics({ version, statistics, keeper, feed, readThrough, usage })
+    const metrics = createMetrics({ statistics, keeper, feed, readThrough, usage })
     this.registry = metrics.registry
 
     const shared = {

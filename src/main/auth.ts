@@ -8,6 +8,7 @@ import { waitForSchema } from '../db/schema.ts'
 import { openLogger } from './logger.ts'
 import { releaseMemory } from './memory.ts'
 import { serveProbes } from './probes.ts'
+import { addProcessMetrics } from './processmetrics.ts'
 import { version } from './version.ts'
 
 const name = 'cardea-auth'
@@ -55,6 +56,7 @@ async function run(config: AuthConfig): Promise<number> {
     version,
     onLoaded: releaseMemory,
   })
+  addProcessMetrics(service.registry)
   const probes = await serveProbes(config.metricsListen, {
     registry: service.registry,
     unready: () => service.unready(),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { KubeConfig } from '@kubernetes/client-node'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, Registry } from 'prom-client'
 import { ConfigurationError } from '../config/environment.ts'
 import { type OperatorConfig, readOperatorConfig } from '../config/operator.ts'
 import { ChangeFeed } from '../db/changes.ts'
@@ -18,6 +18,7 @@ import { measured } from './kmsmetrics.ts'
 import { openLogger } from './logger.ts'
 import { releaseMemory } from './memory.ts'
 import { serveProbes } from './probes.ts'
+import { addProcessMetrics } from './processmetrics.ts'
 import { version } from './version.ts'
 
 const name = 'cardea-operator'
@@ -47,7 +48,8 @@ async function run(config: OperatorConfig): Promise<number> {
   const logger = openLogger(config.logLevel, name)
   const stopping = new AbortController()
   const ended = endOfProgram(stopping)
-  const registry = openRegistry()
+  const registry = new Registry()
+  addProcessMetrics(registry)
   const kms = measured(openKeyManagement(config.kms), registry)
   if (kms.provider === 'local') {
     logger.warn(
@@ -168,19 +170,6 @@ function loadKubeConfig(): KubeConfig {
     ])
   }
   return kubeConfig
-}
-
-function openRegistry(): Registry {
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  const build = new Gauge({
-    name: 'cardea_build_info',
-    help: 'The version of the program.',
-    labelNames: ['version'],
-    registers: [registry],
-  })
-  build.set({ version }, 1)
-  return registry
 }
 
 /** What the client sent, so that anybody can see that an operator with nothing to do writes nothing. */
