@@ -36,6 +36,23 @@ test('a key expires on the second, and a later expiresAt brings the same key bac
   expect(await scene.unwrap('brief-secret', status.id)).toBe(key)
 })
 
+test('a rotation that is asked for of an expired key is not lost', async () => {
+  await apply(anAPIKey(ns, 'waiting', { expiresAt: inSeconds(2) }))
+  const { status } = await whenReady('apikey', ns, 'waiting')
+  await whenReady('apikey', ns, 'waiting', 'False', 'Expired')
+  await request('apikey', ns, 'waiting', 'rotate-requested-at', 'one')
+  await request('apikey', ns, 'waiting', 'reconcile-requested-at', 'one')
+  const expired = await eventually('the answer', async () => {
+    const live = await get('apikey', ns, 'waiting')
+    return live?.status.lastHandledReconcileAt === 'one' ? live : undefined
+  })
+  expect(expired.status.lastHandledRotateAt).toBeUndefined()
+  await apply(anAPIKey(ns, 'waiting', { expiresAt: inSeconds(3600) }))
+  const live = await whenReady('apikey', ns, 'waiting')
+  expect(live.status.lastHandledRotateAt).toBe('one')
+  expect(live.status.keys[0].id).not.toBe(status.keys[0].id)
+})
+
 test('of a key that has expired before it was made, nothing is made', async () => {
   await apply(anAPIKey(ns, 'past', { expiresAt: inSeconds(-60) }))
   const live = await whenReady('apikey', ns, 'past', 'False', 'Expired')

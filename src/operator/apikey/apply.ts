@@ -3,6 +3,7 @@ import { rotateRequestedAt } from '../../api/v1alpha1/group.ts'
 import {
   type ApiKeyRow,
   type ApiKeySecretRow,
+  apiKeyStore,
   insertSecret,
   loadSecrets,
   removeSecrets,
@@ -56,23 +57,19 @@ export async function applyKey(
     )
   }
   const id = seen.found.row?.id ?? (await reclaimId(deps.pool, apiKey.status?.id))
-  const requested = rotationRequest(apiKey, seen.found.row)
-  const changes = await planChanges(deps, apiKey, seen, {
-    id,
-    now,
-    requested: requested !== undefined,
-    expired,
-    suspicious,
-  })
+  const request = expired ? undefined : rotationRequest(apiKey)
+  const answers = [seen.found.row?.rotationHandled, apiKey.status?.lastHandledRotateAt]
+  const requested = request !== undefined && !answers.includes(request)
+  const moment = { id, now, requested, expired, suspicious }
+  const changes = await planChanges(deps, apiKey, seen, moment)
   if ('outcome' in changes) return changes
-  const handled = requested ?? seen.found.row?.rotationHandled ?? null
-  const values = { ...seen.values, rotationHandled: handled }
+  const rotationHandled = request ?? seen.found.row?.rotationHandled ?? null
   const prefix = changes.prefix ?? apiKey.status?.prefix
   if (
     seen.found.row &&
     seen.found.action.action === 'none' &&
     isNothing(changes) &&
-    handled === seen.found.row.rotationHandled
+    rotationHandled === seen.found.row.rotationHandled
   ) {
     return {
       row: seen.found.row,
@@ -82,18 +79,15 @@ export async function applyKey(
       events: [],
     }
   }
-  const written = await write(deps, apiKey, seen, { id, values, changes }, context)
+  const written = await write(deps, apiKey, seen, { id, rotationHandled, changes }, context)
   if ('outcome' in written) return written
   const repairs = changes.repairs.map((note) => repairEvent(deps, 'APIKey', 'row', note))
   return { ...written, prefix, events: [...changes.events, ...repairs] }
 }
 
-/** The value of a request to rotate that has not been answered. */
-function rotationRequest(apiKey: APIKey, row: ApiKeyRow | undefined): string | undefined {
-  const value = apiKey.metadata.annotations?.[rotateRequestedAt]?.slice(0, 253)
-  return value === undefined || value === row?.rotationHandled || !apiKey.spec.secretRef
-    ? undefined
-    : value
+/** The value of the request to rotate, answered or not. A key that was minted elsewhere is not rotated here. */
+function rotationRequest(apiKey: APIKey): string | undefined {
+  return apiKey.spec.secretRef && apiKey.metadata.annotations?.[rotateRequestedAt]?.slice(0, 253)
 }
 
 function isNothing(changes: SecretChanges): boolean {
@@ -108,16 +102,16 @@ async function write(
   seen: Seen,
   wanted: {
     readonly id: string
-    readonly values: Partial<ApiKeyRow>
+    readonly rotationHandled: string | null
     readonly changes: SecretChanges
   },
   context: ReconcileContext,
 ): Promise<Written | Outcome<APIKeyStatus>> {
-  const { id, values, changes } = wanted
+  const { id, rotationHandled, changes } = wanted
   const organizationId = seen.organization.id
   const tenant = { organizationId, actor: operatorActor, fence: deps.fence() }
   return inOrganization(deps.pool, tenant, async (tx) => {
-    const found = await examine(deps, apiKeyConcept, apiKey, values, tx)
+    const found = await examine(deps, apiKeyConcept, apiKey, seen.values, tx)
     if ('conflict' in found) throw new ConflictError('another took the key meanwhile')
     if (found.row?.id !== seen.found.row?.id)
       throw new ConflictError('the record changed meanwhile')
@@ -125,10 +119,14 @@ async function write(
     if (objection !== undefined) return stalled('QuotaExceeded', objection, unwatched(context))
     await expectUnchanged(tx, id, seen.secrets)
     const identity = { ...ownerOf(deps, apiKey), organizationId, id }
-    const row = await carryOut(apiKeyConcept, tx, found, values, identity)
+    const declared = await carryOut(apiKeyConcept, tx, found, seen.values, identity)
+    // No value of the spec, so that a rotation that was asked for is not taken for drift.
+    const row =
+      declared.rotationHandled === rotationHandled
+        ? declared
+        : await apiKeyStore.update(tx, declared.id, { rotationHandled })
     await writeSecrets(tx, row, changes)
-    // What counts as drift is the difference to the spec, not a rotation that was asked for.
-    return { row, secrets: await loadSecrets(tx, row.id), action: seen.found.action }
+    return { row, secrets: await loadSecrets(tx, row.id), action: found.action }
   })
 }
 
