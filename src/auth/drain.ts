@@ -13,8 +13,10 @@ export async function drainServer(server: Server, delay: number, deadline: numbe
     // Idle connections are closed with it.
     server.close(() => resolve())
   })
-  const left = Math.max(0, deadline - performance.now())
-  const late = AbortSignal.timeout(left)
-  late.addEventListener('abort', () => server.closeAllConnections())
+  const cut = setTimeout(
+    () => server.closeAllConnections(),
+    Math.max(0, deadline - performance.now()),
+  )
   await closed
+  clearTimeout(cut)
 }
