@@ -16,7 +16,9 @@ export function canonicalAddress(text: string): string | undefined {
 
 /** A set of networks. It remembers what it was asked last, since the same few addresses ask again and again. */
 export class Networks {
-  readonly #networks = new BlockList()
+  /** Each family for itself: in one list, `::/0` holds every IPv4 address, as `::ffff:0:0/96` is a part of it. */
+  readonly #ipv4 = new BlockList()
+  readonly #ipv6 = new BlockList()
   readonly #remembered = new Map<string, boolean>()
 
   /** @param cidrs what cannot be read matches nobody, because a limit that is not understood must not let anybody in */
@@ -26,7 +28,8 @@ export class Networks {
       const family = isIP(address)
       const bits = /^[0-9]{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN
       if (family === 0 || !(bits <= (family === 4 ? 32 : 128))) continue
-      this.#networks.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6')
+      if (family === 4) this.#ipv4.addSubnet(address, bits, 'ipv4')
+      else this.#ipv6.addSubnet(address, bits, 'ipv6')
     }
   }
 
@@ -34,7 +37,9 @@ export class Networks {
   has(address: string): boolean {
     const remembered = this.#remembered.get(address)
     if (remembered !== undefined) return remembered
-    const answer = this.#networks.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
+    const answer = address.includes(':')
+      ? this.#ipv6.check(address, 'ipv6')
+      : this.#ipv4.check(address, 'ipv4')
     // Somebody who comes from ever new addresses must not fill the memory.
     if (this.#remembered.size >= maxRemembered) this.#remembered.clear()
     this.#remembered.set(address, answer)
