@@ -226,7 +226,7 @@ test('a key ends when it expires, not when somebody looks', async () => {
 })
 
 test.each([
-  ['no proxy', undefined, 200],
+  ['a proxy that does not say', undefined, 403],
   ['an address inside', '10.1.2.3', 200],
   ['an address inside, in IPv6’s clothes', '::ffff:10.1.2.3', 200],
   ['an IPv6 address inside', '2001:db8:1::1', 200],

@@ -249,7 +249,11 @@ test('nothing secret is logged, and nobody writes a line of his own', async () =
   // A flood, as the tests before were, is not logged line by line.
   await sleep(1100)
   const forged = 'x","level":"fatal","msg":"forged'
-  await check(['X-API-Key', `${key}x`], ['X-Forwarded-Uri', `/path?token=${key}`])
+  await check(
+    ['X-API-Key', `${key}x`],
+    ['X-Forwarded-For', '192.0.2.1'],
+    ['X-Forwarded-Uri', `/path?token=${key}`],
+  )
   await check(['X-API-Key', other.slice(1)], ['X-Forwarded-Host', forged], ['X-Request-Id', forged])
   const text = JSON.stringify(auth.lines)
   expect(text).not.toContain(key)
@@ -258,7 +262,7 @@ test('nothing secret is logged, and nobody writes a line of his own', async () =
   const denied = auth.lines.filter(({ msg }) => msg === 'denied')
   expect(denied.find((line) => line['originalPath'] === '/path')).toMatchObject({
     code: 'credential_invalid',
-    address: '127.0.0.1',
+    address: '192.0.2.1',
   })
 })
 

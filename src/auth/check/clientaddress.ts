@@ -34,10 +34,12 @@ export class ClientAddresses {
   /**
    * The client's address: the peer's own or, behind a trusted proxy, the last hop in X-Forwarded-For that is not a trusted
    * proxy itself. What stands before that hop is what the client wrote.
-   * @returns undefined when a trusted proxy says what cannot be understood
+   * @returns undefined when a trusted proxy says what cannot be understood, or nothing: taken for the client itself, a proxy
+   *   within a key's networks would let in the whole world
    */
   client(peer: Peer, forwardedFor: string | undefined): string | undefined {
-    if (!peer.trusted || forwardedFor === undefined) return peer.address
+    if (!peer.trusted) return peer.address
+    if (forwardedFor === undefined) return undefined
     const hops = forwardedFor.split(',', maxHops + 1)
     if (hops.length > maxHops) return undefined
     let client = peer.address
