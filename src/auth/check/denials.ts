@@ -13,15 +13,18 @@ export interface Denial {
   readonly original?: IncomingMessage | undefined
 }
 
-/** Lines a second: a flood of wrong keys must fill neither the disk nor the day. */
+/**
+ * Lines a second, for denials with a credential that is known and again for those without: a flood of wrong keys must fill
+ * neither the disk nor the day, and must not hide that a key of ours is tried where it may not be used.
+ */
 const maxLines = 50
 
 /** Logs who was turned away and why. Values are JSON strings: nothing in them can begin another line. */
 export class DenialLog {
   readonly #log: AuthLog
   #second = 0
-  #lines = 0
-  #omitted = 0
+  #known = { lines: 0, omitted: 0 }
+  #unknown = { lines: 0, omitted: 0 }
 
   constructor(log: AuthLog) {
     this.#log = log
@@ -30,18 +33,19 @@ export class DenialLog {
   write(denial: Denial, now: number): void {
     const second = Math.floor(now / 1000)
     if (second !== this.#second) {
-      if (this.#omitted > 0) {
-        this.#log.warn({ omitted: this.#omitted }, 'more was denied than is logged')
-      }
+      const known = this.#known.omitted
+      const omitted = known + this.#unknown.omitted
+      if (omitted > 0) this.#log.warn({ omitted, known }, 'more was denied than is logged')
       this.#second = second
-      this.#lines = 0
-      this.#omitted = 0
+      this.#known = { lines: 0, omitted: 0 }
+      this.#unknown = { lines: 0, omitted: 0 }
     }
-    if (this.#lines >= maxLines) {
-      this.#omitted++
+    const budget = denial.credential ? this.#known : this.#unknown
+    if (budget.lines >= maxLines) {
+      budget.omitted++
       return
     }
-    this.#lines++
+    budget.lines++
     const { requestId, code, address, credential, original } = denial
     this.#log.info(
       {
