@@ -12,6 +12,9 @@ export interface ReplicasOptions {
   readonly interval: number
 }
 
+/** Nobody runs more; whoever can write to the table must not be able to bring every limit down to nothing. */
+const maxReplicas = 1000
+
 /** Counts the replicas that are alive: each lets through its share of a rate limit. */
 export class Replicas {
   readonly #options: ReplicasOptions
@@ -48,7 +51,7 @@ export class Replicas {
     const { db, id, minimum, log } = this.#options
     this.#reporting ??= reportReplica(db, id)
       .then((alive) => {
-        this.#share = 1 / Math.max(alive, minimum)
+        this.#share = 1 / Math.max(Math.min(alive, maxReplicas), minimum)
       })
       .catch((error: unknown) => {
         log.debug({ error: reasonOf(error) }, 'this replica could not report')

@@ -1,6 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type CheckHandler, isCheck } from './check/handler.ts'
 
+/** More than any proxy opens; beyond it, connections are closed at once rather than the memory be full. */
+const maxConnections = 10_000
+
 /**
  * Makes the public server: `/check` goes straight to its handler, the rest to the framework.
  * Each wait and each length has an end, so that nobody can hold a connection by doing nothing.
@@ -16,8 +19,10 @@ export function createPublicServer(check: CheckHandler, framework: RequestListen
     keepAliveTimeout: 75_000,
     optimizeEmptyRequests: true,
   }
-  return createServer(options, (request, response) => {
+  const server = createServer(options, (request, response) => {
     if (isCheck(request.url ?? '')) check.handle(request, response)
     else framework(request, response)
   })
+  server.maxConnections = maxConnections
+  return server
 }
