@@ -74,12 +74,8 @@ async function launch(
 ): Promise<Program> {
   const probes = `127.0.0.1:${await freePort()}`
   const logFile = path.join(directory, `${name}-${randomBytes(3).toString('hex')}.log`)
-  const [command = process.execPath, ...args] = [
-    ...prefix,
-    process.execPath,
-    ...nodeOptions,
-    path.join(ROOT, 'src/main', script),
-  ]
+  const node = [process.execPath, ...nodeOptions, path.join(ROOT, 'src/main', script)]
+  const [command = '', ...args]: readonly string[] = [...prefix, ...node]
   const daemon = startDaemon({
     name,
     command,
