@@ -4,7 +4,7 @@ import { readMigrateConfig } from './migrate.ts'
 import { readOperatorConfig } from './operator.ts'
 
 const needed = {
-  CARDEA_DATABASE_URL: 'postgres://cardea_operator:s3cret@db/cardea',
+  CARDEA_DATABASE_URL: 'postgres://cardea_operator:s3cret@db/cardea?sslmode=verify-full',
   CARDEA_KMS: 'local',
   CARDEA_KMS_LOCAL_KEY_FILE: '/keys/kms.key',
 }
@@ -25,6 +25,9 @@ test('the database and the key manager must be told; everything else has a value
 
 test.each([
   ['CARDEA_DATABASE_URL', undefined],
+  ['CARDEA_DATABASE_URL', 'postgres://cardea_operator:s3cret@db/cardea'],
+  ['CARDEA_DATABASE_URL', 'postgres://cardea_operator:s3cret@db/cardea?sslmode=require'],
+  ['CARDEA_DATABASE_URL', 'postgres://cardea_operator:s3cret@db/cardea?sslmode=no-verify'],
   ['CARDEA_KMS', undefined],
   ['CARDEA_KMS', 'vaultt'],
   ['CARDEA_KMS_LOCAL_KEY_FILE', undefined],
@@ -47,15 +50,26 @@ test.each([
   expect(read).not.toThrow(/s3cret/)
 })
 
+test.each([
+  'postgres://u:p@localhost/cardea',
+  'postgres://u:p@127.0.0.1:5432/cardea',
+  'postgres://u:p@[::1]:5432/cardea',
+  'postgres://u:p@%2Fvar%2Frun%2Fpostgresql/cardea',
+  'postgres://u:p@db/cardea?sslmode=verify-full&sslrootcert=/etc/cardea/database/ca.crt',
+  'postgres://u:p@db/cardea?sslmode=disable',
+])('%s is taken', (url) => {
+  expect(readOperatorConfig({ ...needed, CARDEA_DATABASE_URL: url }, 'pod-0').databaseUrl).toBe(url)
+})
+
 test('cardea migrate needs the other two URLs only to make the roles', () => {
-  const CARDEA_DATABASE_URL = 'postgres://cardea_migrate:x@db/cardea'
+  const CARDEA_DATABASE_URL = 'postgres://cardea_migrate:x@localhost/cardea'
   expect(readMigrateConfig({ CARDEA_DATABASE_URL })).toEqual({
     migrateUrl: CARDEA_DATABASE_URL,
     bootstrap: undefined,
   })
   const admin = {
     CARDEA_DATABASE_URL,
-    CARDEA_ADMIN_DATABASE_URL: 'postgres://postgres:x@db/cardea',
+    CARDEA_ADMIN_DATABASE_URL: 'postgres://postgres:x@localhost/cardea',
   }
   expect(() => readMigrateConfig(admin)).toThrow(
     /CARDEA_OPERATOR_DATABASE_URL must be set.*CARDEA_AUTH_DATABASE_URL must be set/,

@@ -83,14 +83,33 @@ export function listOf<T>(
   })
 }
 
-/** A PostgreSQL URL. It holds a password, so its message never repeats it. */
+/**
+ * A PostgreSQL URL. It holds a password, so its message never repeats it. To another machine it must say that the
+ * connection is encrypted and the server's certificate verified, or that neither is wanted: whoever is on the way could
+ * otherwise bring in keys of their own (ASVS 12.3.1, 12.3.2).
+ */
 export function databaseUrl(): z.ZodType<string, string> {
-  return reading('must be a URL such as postgres://user:password@host:5432/database', (text) => {
+  const form =
+    'must be a URL such as postgres://user:password@host:5432/database?sslmode=verify-full'
+  const insecure =
+    'must have sslmode=verify-full, with sslrootcert=FILE for an authority of your own, or sslmode=disable to trust the network'
+  return z.string({ error: form }).transform((text, context) => {
     const url = URL.parse(text)
-    return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1
-      ? text
-      : undefined
+    const wellFormed =
+      url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1
+    if (
+      wellFormed &&
+      (isLocal(url) || /^(verify-full|disable)$/.test(url.searchParams.get('sslmode') ?? ''))
+    )
+      return text
+    context.addIssue({ code: 'custom', message: wellFormed ? insecure : form })
+    return z.NEVER
   })
+}
+
+/** Whether a connection stays on this machine: loopback, or a socket's folder for a host. */
+function isLocal({ hostname }: URL): boolean {
+  return /^(|localhost|127\.[0-9.]+|\[::1\]|%2[fF].*)$/.test(hostname)
 }
 
 export interface ListenAddress {

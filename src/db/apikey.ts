@@ -1,4 +1,5 @@
 import { eq, inArray } from 'drizzle-orm'
+import type { Pool } from 'pg'
 import { recordStore } from './record.ts'
 import { apiKeySecrets, apiKeys } from './tables/apikey.ts'
 import type { Transaction } from './transaction.ts'
@@ -33,6 +34,15 @@ export async function updateSecret(
 
 export async function removeSecrets(tx: Transaction, ids: readonly string[]): Promise<void> {
   if (ids.length > 0) await tx.delete(apiKeySecrets).where(inArray(apiKeySecrets.id, [...ids]))
+}
+
+/** Whether a key of this digest was minted once and is over for good. */
+export async function isRevokedDigest(pool: Pick<Pool, 'query'>, digest: Buffer): Promise<boolean> {
+  const { rows } = await pool.query<{ revoked: boolean }>(
+    'select cardea.is_revoked_digest($1) as revoked',
+    [digest],
+  )
+  return rows[0]?.revoked ?? true
 }
 
 /** Whether an error is PostgreSQL's refusal of a digest that another live key has. */

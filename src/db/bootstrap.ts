@@ -37,6 +37,10 @@ export async function bootstrap(options: {
     await client.query('grant cardea_index to cardea_migrate with inherit false, set true')
     await client.query('create schema if not exists cardea authorization cardea_migrate')
     await client.query('revoke all on schema cardea from public')
+    // A temporary table could carry a trigger of ours; nobody here needs one.
+    const database = client.escapeIdentifier(client.database ?? '')
+    await client.query(`revoke temporary, connect on database ${database} from public`)
+    await client.query(`grant connect on database ${database} to ${roles.join(', ')}`)
     await client.query('grant usage on schema cardea to cardea_operator, cardea_auth')
     await client.query('grant usage, create on schema cardea to cardea_index')
     await client.query('commit')
@@ -47,6 +51,6 @@ export async function bootstrap(options: {
 
 async function createRole(client: Client, role: string, options: string): Promise<void> {
   const { rowCount } = await client.query('select from pg_roles where rolname = $1', [role])
-  const attributes = `nosuperuser nobypassrls nocreatedb nocreaterole ${options}`
+  const attributes = `nosuperuser nobypassrls nocreatedb nocreaterole noreplication ${options}`
   await client.query(`${rowCount ? 'alter' : 'create'} role ${role} ${attributes}`)
 }

@@ -12,9 +12,7 @@ export async function takeLeadership(
   holder: string,
 ): Promise<Fence> {
   const { rows } = await pool.query<{ epoch: string }>(
-    `insert into cardea.leadership as l (installation, epoch, holder) values ($1, 1, $2)
-     on conflict (installation) do update set epoch = l.epoch + 1, holder = excluded.holder, acquired_at = now()
-     returning epoch::text`,
+    'select cardea.take_leadership($1, $2)::text as epoch',
     [installation, holder],
   )
   const [row] = rows

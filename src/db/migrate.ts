@@ -90,9 +90,22 @@ export function pendingMigrations(
 }
 
 async function apply(client: Client, migration: Migration): Promise<void> {
+  const warnings: string[] = []
+  const listen = ({
+    severity,
+    message,
+  }: {
+    severity?: string | undefined
+    message?: string | undefined
+  }): void => {
+    if (severity === 'WARNING') warnings.push(message ?? '')
+  }
+  client.on('notice', listen)
   await client.query('begin')
   try {
     await client.query(migration.sql)
+    // A grant or revoke that does nothing is only warned of, and what it was to keep apart would not be.
+    if (warnings.length > 0) throw new Error(`${migration.name}: ${warnings.join('; ')}`)
     await client.query(
       'insert into cardea.schema_migrations (version, name, checksum) values ($1, $2, $3)',
       [migration.version, migration.name, migration.checksum],
@@ -101,5 +114,7 @@ async function apply(client: Client, migration: Migration): Promise<void> {
   } catch (error) {
     await client.query('rollback')
     throw error
+  } finally {
+    client.off('notice', listen)
   }
 }

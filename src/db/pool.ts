@@ -35,6 +35,9 @@ export function openPool(options: PoolOptions): Pool {
     keepAliveInitialDelayMillis: 10_000,
     allowExitOnIdle: true,
   })
+  if (/[?&]sslmode=disable(&|$)/.test(options.connectionString)) {
+    options.log.warn({}, 'the connection to PostgreSQL is not encrypted: sslmode=disable')
+  }
   // Without a listener, an idle connection that the server closes would end the process.
   pool.on('error', (error) => {
     options.log.warn({ error: error.message }, 'an idle database connection was lost')

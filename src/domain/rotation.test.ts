@@ -75,6 +75,22 @@ test.each([
     { current: 'a', mint: false, retire: [], drop: [] },
   ],
   [
+    'a request during an overlap ends the one that was retiring',
+    [secret('a', 0, 100), secret('b', 90)],
+    91,
+    rotation,
+    true,
+    { current: undefined, mint: true, retire: [{ id: 'b', expiresAt: at(101) }], drop: ['a'] },
+  ],
+  [
+    'of several that retire the newest goes on',
+    [secret('a', 0, 100), secret('b', 1, 100), secret('c', 90)],
+    91,
+    rotation,
+    false,
+    { current: 'c', mint: false, retire: [], drop: ['a'] },
+  ],
+  [
     'of two open secrets the newest is current',
     [secret('a', 0), secret('b', 1)],
     2,

@@ -24,7 +24,7 @@ export interface SuccessionPlan {
 }
 
 /**
- * Which secret is current, which retire and which are over.
+ * Which secret is current, which one retires and which are over.
  * @param input.secrets live ones, the oldest first
  * @param input.requested whether a rotation was asked for and not answered yet
  * @param input.rotation left out: only a request rotates, and the former secret ends at once
@@ -36,20 +36,22 @@ export function planSuccession(input: {
   readonly requested: boolean
 }): SuccessionPlan {
   const { secrets, now, rotation, requested } = input
-  const drop = secrets.filter((secret) => secret.expiresAt !== null && secret.expiresAt <= now)
-  const open = secrets.filter((secret) => secret.expiresAt === null)
-  const newest = open.at(-1)
+  const living = secrets.filter((secret) => secret.expiresAt === null || secret.expiresAt > now)
+  const newest = living.findLast((secret) => secret.expiresAt === null)
   const due =
     newest !== undefined && rotation !== undefined && now >= nextRotationAt(newest, rotation)
   const mint = newest === undefined || due || requested
-  const former = mint ? open : open.slice(0, -1)
+  const current = mint ? undefined : newest
+  // One former secret goes on and no more: requests to rotate, however many, never make a third one live.
+  const former = living.findLast((secret) => secret !== current)
   const end = new Date(now.getTime() + (rotation?.overlap ?? 0))
-  const over = end <= now
+  const retires = former?.expiresAt === null && end > now
+  const stay = [current, retires || former?.expiresAt !== null ? former : undefined]
   return {
-    current: mint ? undefined : newest?.id,
+    current: current?.id,
     mint,
-    retire: over ? [] : former.map(({ id }) => ({ id, expiresAt: end })),
-    drop: [...drop, ...(over ? former : [])].map(({ id }) => id),
+    retire: former && retires ? [{ id: former.id, expiresAt: end }] : [],
+    drop: secrets.filter((secret) => !stay.includes(secret)).map(({ id }) => id),
   }
 }
 

@@ -12,15 +12,16 @@ import { apiKeyContext } from '../operator/apikey/aad.ts'
 import { openKeyManagement } from './kms.ts'
 
 const help = `Usage: cardea unwrap [-n NAMESPACE] NAME
-       cardea unwrap --file PATH [-n NAMESPACE] [--name NAME]
+       cardea unwrap --file PATH [-n NAMESPACE] [--name NAME] [--id ID]
 
 Prints the secret that a wrapped Secret holds. It opens only in its place: the Secret's namespace and name and the id of
-the APIKey that owns it are read from the cluster, never from the envelope.
+the APIKey that owns it are read from the cluster, not from the envelope.
 
   -n, --namespace NS  default: the namespace of the kubeconfig's context
-  --file PATH         an envelope that is mounted, as in an init container; -n and --name say where it must come from,
-                      and what they leave open is taken from the envelope
+  --file PATH         an envelope that is mounted, as in an init container. It must come from the pod's own namespace, or
+                      from the one of -n; what is left open is taken on the envelope's word, and said on standard error
   --name NAME         with --file: the Secret's name
+  --id ID             with --file: status.id of the APIKey
   --newline           end the output with a line break, also when it is not a terminal
 
   CARDEA_KMS                 the key management service: local
@@ -41,6 +42,7 @@ export async function runUnwrap(args: readonly string[]): Promise<number> {
         namespace: { type: 'string', short: 'n' },
         file: { type: 'string' },
         name: { type: 'string' },
+        id: { type: 'string' },
         newline: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -110,15 +112,38 @@ async function ownerId(client: KubeClient, secret: SecretObject): Promise<string
   return apiKey.status.id
 }
 
-function fromFile(
-  path: string,
-  expected: { readonly namespace?: string | undefined; readonly name?: string | undefined },
-  positionals: readonly string[],
-): Sealed {
+interface Expected {
+  readonly namespace?: string | undefined
+  readonly name?: string | undefined
+  readonly id?: string | undefined
+}
+
+/** What the place of a mounted envelope is not told by, is taken on its own word, and that is said. */
+function fromFile(path: string, options: Expected, positionals: readonly string[]): Sealed {
   if (positionals.length > 0) throw new UnwrapProblem('with --file, the Secret is named by --name')
   const envelope = parseEnvelope(readFileSync(path, 'utf8').trimEnd())
   if (!envelope) throw new UnwrapProblem(`${path} holds no envelope`)
-  const { namespace = envelope.aad['namespace'] ?? '', name = envelope.aad['name'] ?? '' } =
-    expected
-  return { envelope, context: apiKeyContext(namespace, name, envelope.aad['id'] ?? '') }
+  // Whoever can write a Secret that a pod mounts could put another namespace's envelope there.
+  const expected = { ...options, namespace: options.namespace ?? podNamespace() }
+  const place = { namespace: '', name: '', id: '', ...envelope.aad }
+  const believed = (['namespace', 'name', 'id'] as const).filter(
+    (part) => expected[part] === undefined,
+  )
+  if (believed.length > 0) {
+    const claims = believed.map((part) => `${part} ${place[part]}`).join(', ')
+    process.stderr.write(
+      `cardea unwrap: on the envelope's own word: ${claims}; --namespace, --name and --id hold it to another\n`,
+    )
+  }
+  const { namespace = place.namespace, name = place.name, id = place.id } = expected
+  return { envelope, context: apiKeyContext(namespace, name, id) }
+}
+
+/** The namespace of the pod that this runs in; undefined outside of one. */
+function podNamespace(): string | undefined {
+  try {
+    return readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/namespace', 'utf8').trim()
+  } catch {
+    return undefined
+  }
 }

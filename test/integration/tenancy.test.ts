@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { takeLeadership } from '../../src/db/leadership.ts'
@@ -152,6 +153,84 @@ test('a change made by hand is in the feed without an actor, with the owner that
     'select concept, owner_namespace, owner_name, actor from cardea.changes',
   )
   expect(rows).toEqual([{ concept: 'project', owner_namespace: 'n', owner_name: 'p', actor: null }])
+})
+
+/** Who may execute what that does not merely read the tenant; everything else is the owner's alone. */
+const executors: Readonly<Record<string, readonly string[]>> = {
+  current_organization: ['public'],
+  record_change: ['cardea_migrate'],
+  remember_revoked: [],
+  read_changes: ['cardea_auth', 'cardea_operator'],
+  prune_changes: ['cardea_operator'],
+  take_leadership: ['cardea_operator'],
+  report_replica: ['cardea_auth'],
+  forget_replica: ['cardea_auth'],
+  is_revoked_digest: ['cardea_operator'],
+  find_organization: ['cardea_operator'],
+  organization_by_name: ['cardea_operator'],
+  is_record: ['cardea_operator'],
+  record_api_key_usage: ['cardea_auth'],
+  owned_records: ['cardea_operator'],
+  index_organizations: ['cardea_auth'],
+  index_projects: ['cardea_auth'],
+  index_roles: ['cardea_auth'],
+  index_role_bindings: ['cardea_auth'],
+  index_api_keys: ['cardea_auth'],
+  index_api_keys_page: ['cardea_auth'],
+  find_api_keys_by_digest: ['cardea_auth'],
+}
+
+test('every function may be executed by those who need it and nobody else', async () => {
+  const rows = await query<{ name: string; grantees: string[] }>(
+    database.superuserUrl,
+    `select p.proname as name, coalesce(array_agg(distinct case when a.grantee = 0 then 'public' else a.grantee::regrole::text end)
+       filter (where a.grantee <> p.proowner), '{}') as grantees
+     from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+     where p.pronamespace = 'cardea'::regnamespace group by p.oid, p.proname`,
+  )
+  expect(rows.length).toBeGreaterThan(10)
+  for (const { name, grantees } of rows) expect(grantees.toSorted(), name).toEqual(executors[name])
+})
+
+test('every function that spans tenants finds its tables by their schema alone', async () => {
+  const rows = await query<{ name: string }>(
+    database.superuserUrl,
+    `select proname as name from pg_proc where pronamespace = 'cardea'::regnamespace and prosecdef
+       and not coalesce(proconfig @> '{"search_path=pg_catalog, pg_temp"}', false)`,
+  )
+  expect(rows).toEqual([])
+})
+
+test('nobody can make a trigger that forges changes', async () => {
+  for (const url of [database.operatorUrl, database.authUrl]) {
+    const client = new Pool({ connectionString: url, max: 1 })
+    const forge = `create temporary table forged (id uuid, organization_id uuid);
+      create trigger t after insert on forged for each row execute function cardea.record_change('api_key', 'organization_id', 'id')`
+    await expect(client.query(forge)).rejects.toThrow(/permission denied/)
+    await client.end()
+  }
+})
+
+test('the operator says what it did as itself, and now', async () => {
+  const fence = await takeLeadership(pool, 'audit', 'test')
+  const append = (columns: string, values: string) =>
+    inOrganization(pool, { organizationId: acme, actor, fence }, (tx) =>
+      tx.execute(
+        sql.raw(
+          `insert into cardea.audit_events (organization_id, actor, action, target_kind, target_id, target_name, ${columns}) values ('${acme}', 'a', 'a.b', 'k', '${acme}', 'n', ${values})`,
+        ),
+      ),
+    )
+  await append('actor_kind', `'operator'`)
+  const refused = { cause: { message: expect.stringMatching(/row-level security/) } }
+  await expect(append('actor_kind', `'user'`)).rejects.toMatchObject(refused)
+  await expect(append('actor_kind, at', `'operator', '2001-01-01'`)).rejects.toMatchObject(refused)
+})
+
+test('an epoch moves by one and by the function alone', async () => {
+  await expect(pool.query('update cardea.leadership set epoch = 9')).rejects.toThrow(
+    /permission denied/,
+  )
 })
 
 test('nobody may rewrite the audit trail', async () => {

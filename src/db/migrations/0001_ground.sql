@@ -16,7 +16,19 @@ create table cardea.leadership (
   holder text not null check (length(holder) <= 253),
   acquired_at timestamptz not null default now()
 );
-grant select, insert, update on cardea.leadership to cardea_operator;
+-- A share lock takes the right to update some column; the epoch itself is moved by the function alone.
+grant select, update (holder) on cardea.leadership to cardea_operator;
+
+-- Takes the leadership of an installation; answers its new epoch. Waits for the transactions of the leader before.
+create function cardea.take_leadership(installation text, holder text) returns bigint
+  language sql security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into cardea.leadership as l (installation, epoch, holder) values (take_leadership.installation, 1, take_leadership.holder)
+  on conflict (installation) do update set epoch = l.epoch + 1, holder = excluded.holder, acquired_at = now()
+  returning epoch;
+end;
+revoke all on function cardea.take_leadership(text, text) from public;
+grant execute on function cardea.take_leadership(text, text) to cardea_operator;
 
 -- What happened. Appended in the transaction of the change itself; nobody may update or delete.
 create table cardea.audit_events (
@@ -34,9 +46,11 @@ create table cardea.audit_events (
   primary key (organization_id, id)
 );
 alter table cardea.audit_events enable row level security, force row level security;
-create policy tenant on cardea.audit_events
-  using (organization_id = cardea.current_organization())
-  with check (organization_id = cardea.current_organization());
+create policy tenant on cardea.audit_events for select
+  using (organization_id = cardea.current_organization());
+-- A program says what it did, as itself and now: it cannot write another's deeds or another day's.
+create policy append on cardea.audit_events for insert to cardea_operator
+  with check (organization_id = cardea.current_organization() and actor_kind = 'operator' and at between now() and clock_timestamp());
 grant select, insert on cardea.audit_events to cardea_operator;
 
 -- The change feed. xid is what makes it safe: identity values are handed out before commit, so a reader that
@@ -92,7 +106,14 @@ begin
   perform pg_notify('cardea_changes', '');
   return null;
 end $$;
+-- Rights before the owner: once the function is cardea_index's, cardea_migrate can neither grant nor revoke, and
+-- PostgreSQL only warns. Whoever may execute this could make a trigger of their own and forge changes.
+revoke all on function cardea.record_change() from public;
 alter function cardea.record_change() owner to cardea_index;
+-- Later migrations put it on their tables. A new owner takes the old one's rights along, so this comes last.
+set local role cardea_index;
+grant execute on function cardea.record_change() to cardea_migrate;
+reset role;
 
 -- The feed from a position on: give the `snapshot` of the last answer (null at first gets only the position). What was
 -- committed since that snapshot comes, each change once, however slow its transaction was. `snapshot` is in each row,
@@ -108,9 +129,9 @@ begin atomic
   left join cardea.changes c on c.xid >= pg_snapshot_xmin(since) and not pg_visible_in_snapshot(c.xid, since)
   order by c.id;
 end;
-alter function cardea.read_changes(pg_snapshot) owner to cardea_index;
 revoke all on function cardea.read_changes(pg_snapshot) from public;
 grant execute on function cardea.read_changes(pg_snapshot) to cardea_operator, cardea_auth;
+alter function cardea.read_changes(pg_snapshot) owner to cardea_index;
 
 -- Drops what is older than `keep` and settled, and remembers how far. Answers how many rows went.
 create function cardea.prune_changes(keep interval) returns bigint
@@ -129,13 +150,33 @@ begin
   update cardea.feed set pruned_before = (horizon::text::numeric + 1)::text::xid8;
   return dropped;
 end $$;
-alter function cardea.prune_changes(interval) owner to cardea_index;
 revoke all on function cardea.prune_changes(interval) from public;
 grant execute on function cardea.prune_changes(interval) to cardea_operator;
+alter function cardea.prune_changes(interval) owner to cardea_index;
 
--- The auth replicas that are alive, so that each knows its share of a rate limit.
+-- The auth replicas that are alive, so that each knows its share of a rate limit. Written through the functions alone:
+-- the time is PostgreSQL's, so that no replica counts for longer than it lives.
 create table cardea.auth_replicas (
   id text primary key check (length(id) between 1 and 253),
   seen_at timestamptz not null default clock_timestamp()
 );
-grant select, insert, update, delete on cardea.auth_replicas to cardea_auth;
+
+-- Says that a replica is alive, forgets those that were not heard of for a minute, and answers how many were in the last
+-- ten seconds, this one included.
+create function cardea.report_replica(id text) returns integer
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into cardea.auth_replicas as r (id) values (report_replica.id)
+  on conflict on constraint auth_replicas_pkey do update set seen_at = clock_timestamp();
+  delete from cardea.auth_replicas r where r.seen_at < clock_timestamp() - interval '1 minute';
+  return (select count(*) from cardea.auth_replicas r where r.seen_at > clock_timestamp() - interval '10 seconds');
+end $$;
+
+-- Takes a replica out, so that the others' share grows at once.
+create function cardea.forget_replica(id text) returns void
+  language sql security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  delete from cardea.auth_replicas r where r.id = forget_replica.id;
+end;
+revoke all on function cardea.report_replica(text), cardea.forget_replica(text) from public;
+grant execute on function cardea.report_replica(text), cardea.forget_replica(text) to cardea_auth;

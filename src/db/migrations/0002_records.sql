@@ -128,6 +128,38 @@ create table cardea.api_key_secrets (
 create unique index api_key_secrets_live_digest on cardea.api_key_secrets (digest) where revoked_at is null;
 create index api_key_secrets_by_key on cardea.api_key_secrets (organization_id, api_key_id);
 
+-- Digests of keys that were minted and are over. A backup of the resource, its status and its Secret must not bring one
+-- back. Outlives the key and its organization.
+create table cardea.revoked_digests (
+  digest bytea primary key check (octet_length(digest) = 32),
+  revoked_at timestamptz not null default now()
+);
+grant select, insert on cardea.revoked_digests to cardea_index;
+
+-- Whether a key of this digest is over for good.
+create function cardea.is_revoked_digest(digest bytea) returns boolean
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select exists (select from cardea.revoked_digests r where r.digest = is_revoked_digest.digest);
+end;
+revoke all on function cardea.is_revoked_digest(bytea) from public;
+grant execute on function cardea.is_revoked_digest(bytea) to cardea_operator;
+alter function cardea.is_revoked_digest(bytea) owner to cardea_index;
+
+-- A row that a program removes is a key that is over. One that somebody removes by hand is drift, and is repaired.
+create function cardea.remember_revoked() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if old.source = 'minted' and nullif(current_setting('cardea.actor', true), '') is not null then
+    insert into cardea.revoked_digests (digest) values (old.digest) on conflict do nothing;
+  end if;
+  return null;
+end $$;
+create trigger revoked after delete on cardea.api_key_secrets
+  for each row execute function cardea.remember_revoked();
+revoke all on function cardea.remember_revoked() from public;
+alter function cardea.remember_revoked() owner to cardea_index;
+
 create table cardea.api_key_usage (
   organization_id uuid not null,
   api_key_id uuid not null,

@@ -81,7 +81,10 @@ create function cardea.index_role_bindings(ids uuid[], organizations uuid[])
   returns table (organization_id uuid, id uuid, project_id uuid, role text, subjects jsonb)
   language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
-  select b.organization_id, b.id, b.project_id, b.role, b.subjects from cardea.role_bindings b
+  -- Users and groups are people, and no decision about a key needs them.
+  select b.organization_id, b.id, b.project_id, b.role,
+    coalesce((select jsonb_agg(s) from jsonb_array_elements(b.subjects) s where s ->> 'kind' = 'APIKey'), '[]')
+  from cardea.role_bindings b
   where (ids is null or b.id = any (ids))
     and (organizations is null or b.organization_id = any (organizations));
 end;
@@ -129,6 +132,16 @@ create index projects_by_id on cardea.projects (id);
 create index roles_by_id on cardea.roles (id);
 create index role_bindings_by_id on cardea.role_bindings (id);
 
+-- Rights before owners: afterwards PostgreSQL would only warn that nothing was granted or revoked.
+revoke all on function cardea.find_organization(text, text, text), cardea.organization_by_name(text), cardea.is_record(uuid),
+  cardea.index_organizations(uuid[]), cardea.index_projects(uuid[], uuid[]), cardea.index_roles(uuid[], uuid[]),
+  cardea.index_role_bindings(uuid[], uuid[]), cardea.index_api_keys(uuid[]), cardea.index_api_keys_page(uuid, integer),
+  cardea.find_api_keys_by_digest(bytea[]) from public;
+grant execute on function cardea.find_organization(text, text, text), cardea.organization_by_name(text), cardea.is_record(uuid) to cardea_operator;
+grant execute on function cardea.index_organizations(uuid[]), cardea.index_projects(uuid[], uuid[]), cardea.index_roles(uuid[], uuid[]),
+  cardea.index_role_bindings(uuid[], uuid[]), cardea.index_api_keys(uuid[]), cardea.index_api_keys_page(uuid, integer),
+  cardea.find_api_keys_by_digest(bytea[]) to cardea_auth;
+
 do $$
 declare
   signature text;
@@ -137,10 +150,5 @@ begin
     'index_projects(uuid[], uuid[])', 'index_roles(uuid[], uuid[])', 'index_role_bindings(uuid[], uuid[])', 'index_api_keys(uuid[])',
     'index_api_keys_page(uuid, integer)', 'find_api_keys_by_digest(bytea[])'] loop
     execute format('alter function cardea.%s owner to cardea_index', signature);
-    execute format('revoke all on function cardea.%s from public', signature);
   end loop;
 end $$;
-grant execute on function cardea.find_organization(text, text, text), cardea.organization_by_name(text), cardea.is_record(uuid) to cardea_operator;
-grant execute on function cardea.index_organizations(uuid[]), cardea.index_projects(uuid[], uuid[]), cardea.index_roles(uuid[], uuid[]),
-  cardea.index_role_bindings(uuid[], uuid[]), cardea.index_api_keys(uuid[]), cardea.index_api_keys_page(uuid, integer),
-  cardea.find_api_keys_by_digest(bytea[]) to cardea_auth;

@@ -1,6 +1,6 @@
 import type { APIKey, APIKeyStatus } from '../../api/v1alpha1/apikey.ts'
 import { rotateRequestedAt } from '../../api/v1alpha1/group.ts'
-import type { ApiKeySecretRow } from '../../db/apikey.ts'
+import { type ApiKeySecretRow, isRevokedDigest } from '../../db/apikey.ts'
 import { reclaimId } from '../../db/identity.ts'
 import { digestApiKey, lastFour } from '../../domain/apikey.ts'
 import { type Outcome, stalled } from '../../k8s/reconciler.ts'
@@ -58,7 +58,7 @@ export async function recoverSecrets(
   const ended = sound.find((row) => row.id === active.id)
   if (ended) return unended(sound, ended, changes)
   const row = await fromSecret(deps, apiKey, seen, moment, active)
-  if (row) return restored(sound, row, changes)
+  if (row) return restored(sound, bogus, row, changes)
   if (moment.requested) return { secrets: sound, changes }
   return stalled(
     'SecretNotFound',
@@ -102,17 +102,26 @@ function unended(
   }
 }
 
+/** A row that has the digest still is mended where it is: to remove it would be to revoke the key. */
 function restored(
   sound: readonly ApiKeySecretRow[],
+  bogus: readonly ApiKeySecretRow[],
   row: ApiKeySecretRow,
   changes: SecretChanges,
 ): Recovered {
-  const { organizationId: _organization, apiKeyId: _key, revokedAt: _revoked, ...secret } = row
+  const { organizationId: _organization, apiKeyId: _key, ...secret } = row
+  const damaged = bogus.find(({ digest }) => digest.equals(row.digest))
+  const { id: _id, createdAt: _created, ...values } = secret
   return {
-    secrets: [...sound, row],
+    secrets: [...sound, damaged ? { ...row, id: damaged.id, createdAt: damaged.createdAt } : row],
     changes: {
       ...changes,
-      insert: [secret],
+      ...(damaged
+        ? {
+            remove: changes.remove.filter((id) => id !== damaged.id),
+            update: [{ id: damaged.id, values }],
+          }
+        : { insert: [secret] }),
       verbs: ['drift_repaired'],
       repairs: ['The digest in the database was lost or altered and was taken from the Secret.'],
     },
@@ -134,6 +143,9 @@ async function fromSecret(
   const key = await openKey(deps.kms, envelope, context)
   // The envelope of a former secret opens too, and a revoked key must not come back: the status tells which one it is.
   if (key === undefined || active.lastFour !== lastFour(key)) return undefined
+  const digest = digestApiKey(key)
+  // A status comes back with a backup, or by whoever may write one. What was revoked stays revoked.
+  if (await isRevokedDigest(deps.pool, digest)) return undefined
   return {
     organizationId: seen.organization.id,
     apiKeyId: moment.id,
@@ -141,7 +153,7 @@ async function fromSecret(
     id: seen.secrets.some((row) => row.id === active.id)
       ? active.id
       : await reclaimId(deps.pool, active.id),
-    digest: digestApiKey(key),
+    digest,
     source: 'minted',
     lastFour: lastFour(key),
     envelope,
