@@ -78,6 +78,14 @@ describe('what a pass came to', () => {
     expect(third.conditions[0]?.lastTransitionTime).toBe('2026-01-01T00:01:01Z')
   })
 
+  test('of a request only what the schema takes is repeated, and a second pass changes nothing', () => {
+    for (const requestedAt of ['x'.repeat(100_000), `${'x'.repeat(252)}😀`]) {
+      const first = computed({ requestedAt })
+      expect(first.lastHandledReconcileAt).toMatch(/^x{252,253}$/)
+      expect(statusEquals(computed({ requestedAt, previous: first }), first)).toBe(true)
+    }
+  })
+
   test('a request is answered, and the answer stays', () => {
     const first = computed({ requestedAt: 'now' })
     expect(first.lastHandledReconcileAt).toBe('now')

@@ -12,6 +12,8 @@ import type { ExtraCondition, Outcome } from './reconciler.ts'
  */
 
 const MAX_MESSAGE = 1024
+/** What a status may repeat of an annotation, which may have 256 KiB: one character more, and every write is refused. */
+const MAX_REQUEST = 253
 const REASON = /^[A-Za-z]([A-Za-z0-9_,:]{0,254}[A-Za-z0-9_])?$/
 const RUNTIME_CONDITIONS = ['Ready', 'Reconciling', 'Stalled']
 
@@ -59,7 +61,7 @@ export function computeStatus(input: StatusInput): ComputedStatus {
   return prune({
     ...(own ?? ownFields(previous)),
     observedGeneration: generation,
-    lastHandledReconcileAt: input.requestedAt ?? previous?.lastHandledReconcileAt,
+    lastHandledReconcileAt: cut(input.requestedAt, MAX_REQUEST) ?? previous?.lastHandledReconcileAt,
     conditions: [...runtimeConditions(verdict).map(condition), ...extras(verdict, was, condition)],
   }) as ComputedStatus
 }
@@ -158,8 +160,14 @@ function ownFields(status: CommonStatus | undefined): object {
 
 /** Cuts a message to the bound without halving a character. */
 export function bounded(message: string): string {
-  if (message.length <= MAX_MESSAGE) return message
-  return `${message.slice(0, MAX_MESSAGE - 1).replace(/[\uD800-\uDBFF]$/, '')}…`
+  return message.length <= MAX_MESSAGE ? message : `${cut(message, MAX_MESSAGE - 1)}…`
+}
+
+/** Half a character would be another one when it is read back, and written anew on every pass. */
+function cut(text: string | undefined, length: number): string | undefined {
+  return text === undefined || text.length <= length
+    ? text
+    : text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '')
 }
 
 /** metav1.Time: RFC 3339 without fractions. */
