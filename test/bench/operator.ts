@@ -130,6 +130,7 @@ async function measure(world: World, small: number, large: number, edits: number
   let operator = await world.operator()
   await operator.ready()
   await create(world.client, [anOrganization(namespace, 'acme')], organizationKind)
+  await untilOrganizationReady(world.client)
   const rows: Row[] = []
   for (const [count, seconds, label] of [
     [small, 6, 'small'],
@@ -161,7 +162,7 @@ async function measure(world: World, small: number, large: number, edits: number
     goal: '≤ 250 MB',
     met: memory <= 250,
   })
-  const edit = process.env['SKIP_EDITS'] ? [0] : await timeEdits(world, edits)
+  const edit = await timeEdits(world, edits)
   rows.push({
     what: `edit to data plane, p50 / p99 of ${edits}`,
     measured: `${quantile(edit, 0.5).toFixed(0)} / ${quantile(edit, 0.99).toFixed(0)} ms`,
@@ -193,6 +194,16 @@ async function measure(world: World, small: number, large: number, edits: number
   )
   await operator.daemon.stop()
   return rows
+}
+
+async function untilOrganizationReady(client: KubeClient): Promise<void> {
+  for (;;) {
+    const organization = await client.get(organizationKind, namespace, 'acme')
+    if (organization && isReady(organization)) return
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50)
+    })
+  }
 }
 
 /** Writes of the operator so far, without those of the lease. */
