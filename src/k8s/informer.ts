@@ -2,6 +2,7 @@ import type { KubeClient } from './client.ts'
 import type { Clock, Random } from './clock.ts'
 import type { KubeObject, ResourceKind } from './object.ts'
 import type { Logger } from './reconciler.ts'
+import { retained } from './retain.ts'
 import { ObjectStore } from './store.ts'
 import { Reflector, type ReflectorObserver, type ReflectorTimings } from './watch.ts'
 
@@ -28,8 +29,9 @@ export class Informer<T extends KubeObject = KubeObject> {
   constructor(options: InformerOptions) {
     const { kind, namespaces, labelSelector, logger, ...rest } = options
     this.kind = kind
-    this.store = new ObjectStore<T>((err) =>
-      logger.error({ err, kind: kind.kind }, 'A handler of a watch event failed.'),
+    this.store = new ObjectStore<T>(
+      (err) => logger.error({ err, kind: kind.kind }, 'A handler of a watch event failed.'),
+      (object) => retained(object, kind),
     )
     const scopes = namespaces.length > 0 ? namespaces : [undefined]
     this.#reflectors = scopes.map(

@@ -16,6 +16,8 @@ export interface SecretObject extends KubeObject {
   /** Base64; `secretText` decodes. */
   readonly data?: Readonly<Record<string, string>> | undefined
   readonly immutable?: boolean
+  /** It is cached without type, data and labels: heavier than any of ours, somebody stuffed it. */
+  readonly oversized?: true
 }
 
 /** What a Secret is to be. */
@@ -59,7 +61,8 @@ export class OwnedSecrets {
 
   /**
    * The Secret, ours or not, or undefined when there is none. Only ours are cached, and the cache may
-   * not have heard of one yet, so that there is none is asked of the API server.
+   * not have heard of one yet, so that there is none is asked of the API server; and so is the
+   * content of one that is too fat for the cache.
    */
   async read(
     namespace: string,
@@ -68,7 +71,8 @@ export class OwnedSecrets {
   ): Promise<SecretObject | undefined> {
     const { client, store } = this.#options
     const cached = store.get(`${namespace}/${name}`)
-    return cached ?? (await client.get<SecretObject>(SECRETS, namespace, name, { signal }))
+    if (cached !== undefined && !cached.oversized) return cached
+    return client.get<SecretObject>(SECRETS, namespace, name, { signal })
   }
 
   /** The names of the owner's Secrets, as far as they are cached. Looks at all that are. */
@@ -93,14 +97,16 @@ export class OwnedSecrets {
     signal?: AbortSignal,
   ): Promise<Delivery> {
     const { store } = this.#options
-    const cached = store.get(`${owner.metadata.namespace}/${content.name}`)
-    if (cached !== undefined) return this.#repair(owner, content, cached, signal)
+    const { namespace } = owner.metadata
+    const cached = store.get(`${namespace}/${content.name}`)
+    const whole = cached?.oversized ? await this.read(namespace, content.name, signal) : cached
+    if (whole !== undefined) return this.#repair(owner, content, whole, signal)
     try {
       return { result: 'created', secret: await this.#create(owner, content, signal) }
     } catch (error) {
       // Creating, and not applying, is what cannot overwrite a Secret that nobody told us of.
       if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error
-      const there = await this.read(owner.metadata.namespace, content.name, signal)
+      const there = await this.read(namespace, content.name, signal)
       if (there === undefined) throw new ConflictError('the Secret was deleted meanwhile')
       return this.#repair(owner, content, there, signal)
     }

@@ -30,10 +30,15 @@ export class ObjectStore<T extends KubeObject> {
   /** The versions of our own writes of objects that were not cached yet. */
   readonly #awaited = new Map<string, string>()
   readonly #onError: (error: unknown) => void
+  readonly #retained: (object: T) => T
 
-  /** @param onError told of what a handler throws: it must not end the watch. */
-  constructor(onError: (error: unknown) => void) {
+  /**
+   * @param onError told of what a handler throws: it must not end the watch.
+   * @param retained what is kept of an object; see retain.ts.
+   */
+  constructor(onError: (error: unknown) => void, retained: (object: T) => T = (object) => object) {
     this.#onError = onError
+    this.#retained = retained
   }
 
   get size(): number {
@@ -54,7 +59,8 @@ export class ObjectStore<T extends KubeObject> {
   }
 
   /**
-   * Takes in a whole list: what is not in it is gone.
+   * Takes in a whole list: what is not in it is gone. Its objects are cut to what is kept already,
+   * page by page: all of them whole at once might not fit into memory.
    * @param namespace the list was of this namespace only; undefined for all.
    * @param since the last version that was seen before the list. A list that is older means that
    *   the server was restored from a backup: then it, and not the cache, is right.
@@ -75,11 +81,12 @@ export class ObjectStore<T extends KubeObject> {
 
   /** Takes in an event of a watch. */
   receive(event: Exclude<WatchEvent<T>, { type: 'BOOKMARK' }>): void {
-    if (event.type !== 'DELETED') return this.#put(event.object, {})
-    this.#awaited.delete(objectKey(event.object))
-    const cached = this.#objects.get(objectKey(event.object))
+    const object = this.#retained(event.object)
+    if (event.type !== 'DELETED') return this.#put(object, {})
+    this.#awaited.delete(objectKey(object))
+    const cached = this.#objects.get(objectKey(object))
     // The name may already belong to another object.
-    if (cached?.metadata.uid === event.object.metadata.uid) this.#remove(event.object)
+    if (cached?.metadata.uid === object.metadata.uid) this.#remove(object)
   }
 
   /**
@@ -89,7 +96,7 @@ export class ObjectStore<T extends KubeObject> {
   observe(object: T): void {
     const key = objectKey(object)
     if (this.#objects.get(key)?.metadata.uid === object.metadata.uid) {
-      return this.#put(object, { own: true })
+      return this.#put(this.#retained(object), { own: true })
     }
     this.#awaited.set(key, object.metadata.resourceVersion)
     if (this.#awaited.size > MOST_AWAITED) {

@@ -86,7 +86,7 @@ describe('a list', () => {
   test('is fetched in pages, and is nothing before the last', async () => {
     const pages: Handler[] = [
       (response, { query }) => {
-        expect(query.get('limit')).toBe('500')
+        expect(query.get('limit')).toBe('100')
         json(response, {
           metadata: { resourceVersion: '9', continue: 'more' },
           items: [widget('a', '1')],

@@ -3,6 +3,7 @@ import { backoff, type Clock, type Random, sleep } from './clock.ts'
 import { ApiError, isGone, TransportError } from './errors.ts'
 import type { KubeObject, ResourceKind } from './object.ts'
 import type { Logger } from './reconciler.ts'
+import { pageSizeOf, retained } from './retain.ts'
 import type { ObjectStore } from './store.ts'
 
 export interface ReflectorOptions<T extends KubeObject> {
@@ -42,7 +43,6 @@ const TIMINGS: ReflectorTimings = {
   backoff: { base: 500, max: 20_000 },
 }
 
-const PAGE = 500
 /** After so many failures of a watch in a row the list is fetched anew, whatever the failure. */
 const FAILURES_TO_RELIST = 3
 
@@ -95,10 +95,10 @@ export class Reflector<T extends KubeObject> {
     let next: string | undefined
     let resourceVersion: string
     do {
-      const query = { ...selection, limit: PAGE, continue: next }
+      const query = { ...selection, limit: pageSizeOf(kind), continue: next }
       const page = await client.list<T>(kind, query, { signal, attempts: 1 })
       this.#heard()
-      items.push(...page.items)
+      for (const item of page.items) items.push(retained(item, kind))
       next = page.continue
       resourceVersion = page.resourceVersion
     } while (next !== undefined)

@@ -116,6 +116,51 @@ test.each([
   expect(after.metadata.uid).toBe(before.metadata.uid)
 })
 
+test('one that somebody stuffed until it is too fat for the cache is put right', async () => {
+  await secrets.deliver(owner, content())
+  const before = await read()
+  const stuffed = await byHand({ data: { more: btoa('x'.repeat(900_000)) } })
+  await untilCached(stuffed)
+  expect(store.get(`${namespace}/${name}`)?.data).toBeUndefined()
+  expect((await secrets.read(namespace, name))?.data).toEqual(stuffed.data)
+  const repaired = await secrets.deliver(owner, content())
+  expect(repaired).toMatchObject({ result: 'repaired', differences: ['data'] })
+  await untilCached(await read())
+  expect((await read()).data).toEqual(before.data)
+  expect((await secrets.deliver(owner, content())).result).toBe('unchanged')
+  expect(secrets.namesOf(owner)).toEqual([name])
+})
+
+test('fat Secrets with our label take next to no memory, whether they are listed or watched', async () => {
+  const fat = { more: Buffer.alloc(700_000, 'x').toString('base64') }
+  const labels = { [label.name]: label.value }
+  const annotations = { note: 'x'.repeat(200_000) }
+  const make = (i: number) =>
+    client.create<SecretObject>(
+      SECRETS,
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { namespace, name: `fat-${i}`, labels, annotations },
+        data: fat,
+      },
+      { fieldManager: 'kubectl' },
+    )
+  for (let i = 0; i < 30; i += 1) await make(i)
+  const { manager } = testManager(await widgetClient(cluster.kubeconfig), {
+    namespaces: [namespace],
+  })
+  const listed = manager.watch<SecretObject>(SECRETS, `${label.name}=${label.value}`)
+  await manager.start(() => {})
+  await manager.stop(0)
+  for (const cache of [listed, store]) {
+    await eventually(() => cache.get(`${namespace}/fat-29`), 'the last is cached')
+    const cached = [...cache.values()].filter((one) => one.metadata.name.startsWith('fat-'))
+    expect(cached).toHaveLength(30)
+    expect(JSON.stringify(cached).length).toBeLessThan(30_000)
+  }
+})
+
 test('labels and annotations of others stay', async () => {
   await secrets.deliver(owner, content())
   await byHand({
