@@ -1,0 +1,309 @@
+import { Pool } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { digestApiKey } from '../../src/domain/apikey.ts'
+import { SECRETS, type SecretObject, secretText } from '../../src/k8s/secret.ts'
+import { open, parseEnvelope } from '../../src/kms/envelope.ts'
+import { apiKeyContext } from '../../src/operator/apikey/aad.ts'
+import { anAPIKey, anOrganization, aProject } from '../support/build/resource.ts'
+import { testCluster } from '../support/controlplane.ts'
+import { admin, apply, get, type Loose, patch, remove, request } from '../support/kube.ts'
+import { Lives, type ReconciledKind } from '../support/life.ts'
+import { testKek } from '../support/operator.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+
+let database: TestDatabase
+let ns: string
+let lives: Lives
+let superuser: Pool
+beforeAll(async () => {
+  database = await testDatabase()
+  superuser = new Pool({ connectionString: database.superuserUrl, max: 1 })
+  ns = await testCluster().namespace()
+  lives = new Lives(ns, database)
+  await apply(anOrganization(ns, 'acme'))
+  await lives.live('organization', 'acme')
+})
+afterAll(async () => {
+  await lives.stop()
+  await superuser.end()
+  await database.drop()
+})
+
+const sql = async (text: string, ...values: unknown[]): Promise<Loose[]> =>
+  (await superuser.query(text, values)).rows
+const status = async (name: string) => (await get('apikey', ns, name))?.status
+
+interface Scenario {
+  readonly kind: ReconciledKind
+  /** What is there before, put in force by an operator that lives. */
+  readonly given: (name: string) => Promise<void>
+  /** What people, or a hand, do then. Answers the ids of the keys whose records were changed by hand. */
+  readonly when: (name: string) => Promise<readonly string[] | undefined | void>
+  readonly then: (name: string) => Promise<void>
+}
+
+const aKey = async (name: string, spec: object = {}): Promise<void> => {
+  await apply(anAPIKey(ns, name, { ...spec }))
+  await lives.live('apikey', name)
+}
+const rotation = { every: '90d', overlap: '24h' }
+
+/** A key is in force: one record, as many secrets as there should be, one Secret, and all of them agree. */
+async function inForce(
+  name: string,
+  expected: { secrets?: number; secretName?: string } = {},
+): Promise<void> {
+  const { secrets = 1, secretName = `${name}-secret` } = expected
+  const live = await get('apikey', ns, name)
+  expect(live?.status.conditions).toEqual([
+    expect.objectContaining({ type: 'Ready', status: 'True' }),
+  ])
+  const keys = await sql('select id, deleted_at from cardea.api_keys where name = $1', name)
+  expect(keys).toEqual([{ id: live?.status.id, deleted_at: null }])
+  const rows = await sql(
+    'select id, digest, expires_at, revoked_at, last_four from cardea.api_key_secrets where api_key_id = $1 order by created_at desc, id desc',
+    live?.status.id,
+  )
+  expect(rows.filter((row) => row.expires_at === null)).toHaveLength(1)
+  expect(rows).toHaveLength(secrets)
+  expect(live?.status.keys.map((key: { id: string }) => key.id)).toEqual(rows.map((row) => row.id))
+  expect(live?.status.prefix).toBe('ck')
+  expect(live?.status.secretName).toBe(secretName)
+  const owned = await ownedSecrets(name)
+  expect(owned.map((secret) => secret.metadata.name)).toEqual([secretName])
+  const envelope = parseEnvelope(secretText(owned[0] as SecretObject, 'envelope') ?? '')
+  if (!envelope) throw new Error('the Secret holds no envelope')
+  const key = await open(testKek, envelope, apiKeyContext(ns, secretName, live?.status.id))
+  expect(rows[0]).toMatchObject({
+    digest: digestApiKey(key.toString()),
+    revoked_at: null,
+    last_four: key.toString().slice(-4),
+  })
+}
+
+async function ownedSecrets(name: string): Promise<readonly SecretObject[]> {
+  const { items } = await admin().list<SecretObject>(SECRETS, { namespace: ns })
+  return items.filter((secret) =>
+    secret.metadata.ownerReferences?.some((owner) => owner.name === name),
+  )
+}
+
+async function revoked(name: string): Promise<void> {
+  expect(await get('apikey', ns, name)).toBeUndefined()
+  expect(await ownedSecrets(name)).toEqual([])
+  const live = await sql(
+    'select 1 from cardea.api_key_secrets s join cardea.api_keys k on k.id = s.api_key_id where k.name = $1',
+    name,
+  )
+  expect(live).toEqual([])
+}
+
+const byHand = (edit: (id: string) => string) => async (name: string) => {
+  const { id } = await status(name)
+  await sql(edit(id))
+  return [id]
+}
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  'a key is made': {
+    kind: 'apikey',
+    given: async () => {},
+    when: (name) => apply(anAPIKey(ns, name)),
+    then: (name) => inForce(name),
+  },
+  'a key is rotated with an overlap': {
+    kind: 'apikey',
+    given: (name) => aKey(name, { rotation }),
+    when: (name) => request('apikey', ns, name, 'rotate-requested-at', 'one'),
+    then: async (name) => {
+      await inForce(name, { secrets: 2 })
+      expect((await status(name)).lastHandledRotateAt).toBe('one')
+    },
+  },
+  'a key is rotated at once': {
+    kind: 'apikey',
+    given: (name) => aKey(name),
+    when: (name) => request('apikey', ns, name, 'rotate-requested-at', 'one'),
+    then: async (name) => {
+      await inForce(name)
+      expect((await status(name)).lastHandledRotateAt).toBe('one')
+    },
+  },
+  'its Secret gets another name': {
+    kind: 'apikey',
+    given: (name) => aKey(name),
+    when: (name) => apply(anAPIKey(ns, name, { secretRef: { name: `${name}-moved` } })),
+    then: (name) => inForce(name, { secretName: `${name}-moved` }),
+  },
+  'a key turns from an imported digest to a minted secret': {
+    kind: 'apikey',
+    given: (name) => aKey(name, { digest: { sha256: digestApiKey(name).toString('hex') } }),
+    when: (name) => apply(anAPIKey(ns, name)),
+    then: (name) => inForce(name),
+  },
+  'a key is deleted and retained': {
+    kind: 'apikey',
+    given: (name) => aKey(name),
+    when: (name) => remove('apikey', ns, name),
+    then: async (name) => {
+      await revoked(name)
+      const rows = await sql('select deleted_at from cardea.api_keys where name = $1', name)
+      expect(rows).toEqual([{ deleted_at: expect.any(Date) }])
+    },
+  },
+  'a key is deleted for good': {
+    kind: 'apikey',
+    given: (name) => aKey(name, { deletionPolicy: 'Delete' }),
+    when: (name) => remove('apikey', ns, name),
+    then: async (name) => {
+      await revoked(name)
+      expect(await sql('select 1 from cardea.api_keys where name = $1', name)).toEqual([])
+    },
+  },
+  'a retained key comes back': {
+    kind: 'apikey',
+    given: async (name) => {
+      await aKey(name)
+      await remove('apikey', ns, name)
+      await lives.live('apikey', name)
+    },
+    when: (name) => apply(anAPIKey(ns, name)),
+    then: (name) => inForce(name),
+  },
+  'the row of a key is repaired': {
+    kind: 'apikey',
+    given: (name) => aKey(name),
+    when: byHand(
+      (id) =>
+        `update cardea.api_keys set scopes = '{admin}', deleted_at = now() where id = '${id}'`,
+    ),
+    then: (name) => inForce(name),
+  },
+  'the lost row of a key is brought back': {
+    kind: 'apikey',
+    given: (name) => aKey(name),
+    when: byHand((id) => `delete from cardea.api_keys where id = '${id}'`),
+    then: (name) => inForce(name),
+  },
+  'an altered digest is repaired': {
+    kind: 'apikey',
+    given: (name) => aKey(name),
+    when: byHand(
+      (id) =>
+        `update cardea.api_key_secrets set digest = sha256('${id}') where api_key_id = '${id}'`,
+    ),
+    then: (name) => inForce(name),
+  },
+  'an edited Secret is repaired': {
+    kind: 'apikey',
+    given: (name) => aKey(name),
+    when: (name) => patch('secret', ns, `${name}-secret`, { data: { envelope: 'AAAA' } }),
+    then: (name) => inForce(name),
+  },
+  'a lost Secret is repaired': {
+    kind: 'apikey',
+    given: (name) => aKey(name),
+    when: (name) => remove('secret', ns, `${name}-secret`),
+    then: (name) => inForce(name),
+  },
+  'an Organization is made': {
+    kind: 'organization',
+    given: async () => {},
+    when: (name) => apply(anOrganization(ns, name)),
+    then: async (name) => {
+      const live = await get('organization', ns, name)
+      expect(live?.status.conditions).toEqual([
+        expect.objectContaining({ type: 'Ready', status: 'True' }),
+      ])
+      expect(await sql('select id from cardea.organizations where name = $1', name)).toEqual([
+        { id: live?.status.id },
+      ])
+    },
+  },
+  'an Organization is deleted for good': {
+    kind: 'organization',
+    given: async (name) => {
+      await apply(anOrganization(ns, name, { deletionPolicy: 'Delete' }))
+      await lives.live('organization', name)
+    },
+    when: (name) => remove('organization', ns, name),
+    then: async (name) => {
+      expect(await get('organization', ns, name)).toBeUndefined()
+      expect(await sql('select 1 from cardea.organizations where name = $1', name)).toEqual([])
+    },
+  },
+  'a Project is made': {
+    kind: 'project',
+    given: async () => {},
+    when: (name) => apply(aProject(ns, name)),
+    then: async (name) => {
+      const live = await get('project', ns, name)
+      expect(live?.status.conditions).toEqual([
+        expect.objectContaining({ type: 'Ready', status: 'True' }),
+      ])
+      expect(await sql('select id from cardea.projects where name = $1', name)).toEqual([
+        { id: live?.status.id },
+      ])
+    },
+  },
+  'a Project is deleted and retained': {
+    kind: 'project',
+    given: async (name) => {
+      await apply(aProject(ns, name))
+      await lives.live('project', name)
+    },
+    when: (name) => remove('project', ns, name),
+    then: async (name) => {
+      expect(await get('project', ns, name)).toBeUndefined()
+      expect(await sql('select deleted_at from cardea.projects where name = $1', name)).toEqual([
+        { deleted_at: expect.any(Date) },
+      ])
+    },
+  },
+}
+
+/** What happened to what is called so, in order: a crash adds nothing to it and takes nothing away. */
+const trail = async (name: string) =>
+  (
+    await sql('select action from cardea.audit_events where target_name = $1 order by at, id', name)
+  ).map((event) => event.action)
+
+let series = 0
+test.each(Object.entries(scenarios))(
+  'kill -9 at every call while %s: the next operator ends what was begun',
+  async (_, scenario) => {
+    series += 1
+    const { kind } = scenario
+    /** Plays it once under a name of its own; answers the calls of the operator and the trail. */
+    const play = async (name: string, lifetime?: number) => {
+      await scenario.given(name)
+      const changedByHand = (await scenario.when(name)) ?? []
+      const process = await lives.live(kind, name, {
+        changedByHand,
+        ...(lifetime !== undefined && { lifetime }),
+      })
+      if (lifetime !== undefined) {
+        expect(process.dead).toBe(true)
+        // What the dead one had in its memory is lost.
+        await lives.live(kind, name)
+      }
+      await scenario.then(name)
+      const writes = lives.client.writeCount
+      await lives.live(kind, name)
+      expect(lives.client.writeCount).toBe(writes)
+      return { calls: process.calls, trail: await trail(name) }
+    }
+    const undisturbed = await play(`s${series}`)
+    // What is there before a call is made is what was there after the call before it.
+    for (let made = 0; made <= undisturbed.calls.length; made += 1) {
+      const last = undisturbed.calls[made - 1] ?? 'nothing'
+      try {
+        const disturbed = await play(`s${series}-${made}`, made)
+        expect(disturbed.trail).toEqual(undisturbed.trail)
+      } catch (error) {
+        const message = `killed after call ${made}, ${last}: ${(error as Error).message}`
+        throw new Error(message, { cause: error })
+      }
+    }
+  },
+)
