@@ -82,7 +82,10 @@ export async function spawnAuth(authUrl: string, settings: Settings = {}): Promi
     lines.push(JSON.parse(line) as LogLine)
   })
   const exited = once(child, 'exit')
-  const started = await waitFor(() => lines.find(({ msg }) => msg === 'started'))
+  const started = await waitFor(() => {
+    if (child.exitCode !== null) throw new Error(`it ended: ${errors}`)
+    return lines.find(({ msg }) => msg === 'started')
+  })
   const { port } = started['metrics'] as { port: number }
   const metricsUrl = `http://127.0.0.1:${port}`
   return {

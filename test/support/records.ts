@@ -118,6 +118,14 @@ export class Records {
     await this.client.query('update cardea.api_keys set deleted_at = now() where id = $1', [id])
   }
 
+  /** How many changes the feed has told of so far. */
+  async changes(): Promise<number> {
+    const { rows } = await this.client.query<{ count: number }>(
+      'select count(*)::int as count from cardea.changes',
+    )
+    return rows[0]?.count ?? 0
+  }
+
   #name(what: string): string {
     return `${what}-${++this.#count}`
   }
