@@ -5,6 +5,7 @@ import { ConfigurationError } from '../config/environment.ts'
 import { MigrationRefused } from '../db/migrate.ts'
 import { openPool } from '../db/pool.ts'
 import { waitForSchema } from '../db/schema.ts'
+import { listening } from './listen.ts'
 import { openLogger } from './logger.ts'
 import { releaseMemory } from './memory.ts'
 import { serveProbes } from './probes.ts'
@@ -57,14 +58,17 @@ async function run(config: AuthConfig): Promise<number> {
     onLoaded: releaseMemory,
   })
   addProcessMetrics(service.registry)
-  const probes = await serveProbes(config.metricsListen, {
-    registry: service.registry,
-    unready: () => service.unready(),
-  })
+  const probes = await listening(
+    'CARDEA_METRICS_LISTEN',
+    serveProbes(config.metricsListen, {
+      registry: service.registry,
+      unready: () => service.unready(),
+    }),
+  )
   logger.info({ version, metrics: probes.address() }, 'started')
   try {
     await waitForSchema(pool, logger, stopping.signal)
-    const port = await service.start()
+    const port = await listening('CARDEA_LISTEN', service.start())
     logger.info({ host: config.listen.host, port, replica: config.replicaId }, 'listening')
     const code = await ended
     logger.info({}, 'draining')

@@ -15,6 +15,7 @@ import { RuntimeMetrics } from '../k8s/metrics.ts'
 import { buildOperator } from '../operator/operator.ts'
 import { openKeyManagement } from './kms.ts'
 import { measured } from './kmsmetrics.ts'
+import { listening } from './listen.ts'
 import { openLogger } from './logger.ts'
 import { releaseMemory } from './memory.ts'
 import { serveProbes } from './probes.ts'
@@ -91,10 +92,13 @@ async function run(config: OperatorConfig): Promise<number> {
     logger.error({}, 'another operator leads: this one ends')
     ended.end(1)
   }
-  const probes = await serveProbes(config.metricsListen, {
-    registry,
-    unready: () => (synced ? undefined : 'the caches are not filled yet'),
-  })
+  const probes = await listening(
+    'CARDEA_METRICS_LISTEN',
+    serveProbes(config.metricsListen, {
+      registry,
+      unready: () => (synced ? undefined : 'the caches are not filled yet'),
+    }),
+  )
   logger.info({ version, installation: config.installation, metrics: probes.address() }, 'started')
   try {
     await waitForSchema(pool, logger, stopping.signal)
