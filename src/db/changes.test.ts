@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { mustReload } from './changes.ts'
 
-const position = { snapshot: '100:105:101,103', epoch: 'a', server: '1/00000001' }
+const position = { snapshot: '100:105:101,103', epoch: 'a', server: '1/5/00000001' }
 
 test.each([
   ['at the start', undefined, position, false, true],
@@ -9,7 +9,14 @@ test.each([
   ['when nothing happened', position, position, false, false],
   ['when what it missed was pruned', position, position, true, true],
   ['after a restore into a new cluster', position, { ...position, epoch: 'b' }, false, true],
-  ['after a failover', position, { ...position, server: '1/00000002' }, false, true],
+  ['after a failover', position, { ...position, server: '1/5/00000002' }, false, true],
+  [
+    'after a restore beside the former',
+    position,
+    { ...position, server: '1/6/00000001' },
+    false,
+    true,
+  ],
   ['when transactions were undone', position, { ...position, snapshot: '90:99:' }, false, true],
   [
     'not for numbers of another length',

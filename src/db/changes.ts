@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import { Client } from 'pg'
 import { Alarm } from './alarm.ts'
 import type { DatabaseLog } from './pool.ts'
+import { type Position, serverIdentity, xmax } from './position.ts'
 
 /** One record that somebody changed. Reload it by its id; what it was changed to is not told. */
 export interface Change {
@@ -33,10 +34,8 @@ export interface ChangeFeedOptions {
   readonly pollInterval?: number
 }
 
-interface Position {
-  readonly snapshot: string
+interface FeedPosition extends Position {
   readonly epoch: string
-  readonly server: string
 }
 
 interface ChangeRow extends Change {
@@ -57,11 +56,7 @@ const readChanges = `select snapshot::text, epoch::text, reload, id::text, organ
   record_id as "recordId", owner_installation as "ownerInstallation", owner_namespace as "ownerNamespace",
   owner_name as "ownerName", actor
   from cardea.read_changes($1::pg_snapshot) limit ${maxChanges + 1}`
-// A standby that was promoted counts its transactions on from where it was: what the lost server committed after that
-// is gone, and its transaction ids are used again. The timeline tells.
-const identifyServer = `select system_identifier || '/' ||
-  case when pg_is_in_recovery() then 'standby' else left(pg_walfile_name(pg_current_wal_lsn()), 8) end as server
-  from pg_control_system()`
+const identifyServer = `select ${serverIdentity} as server`
 
 /**
  * Follows the change feed for as long as it runs: LISTEN wakes it, a poll finds what no notification told, and after a
@@ -70,7 +65,9 @@ const identifyServer = `select system_identifier || '/' ||
 export class ChangeFeed {
   readonly #options: ChangeFeedOptions
   readonly #alarm = new Alarm()
-  #position: Position | undefined
+  /** What was applied. */
+  #position: FeedPosition | undefined
+  #seen: Position | undefined
   #following = false
   #freshAt = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
   #stopped = false
@@ -103,6 +100,11 @@ export class ChangeFeed {
   /** Whether everything was loaded and no later reload is due: what was applied is whole, as of `staleness()` ago. */
   get following(): boolean {
     return this.#following
+  }
+
+  /** Of the last look. What was read where this is not included is out of date; undefined before the first look. */
+  get position(): Position | undefined {
+    return this.#seen
   }
 
   /**
@@ -190,6 +192,7 @@ export class ChangeFeed {
     const [first] = rows
     if (first === undefined) throw new Error('the change feed has no position')
     const position = { snapshot: first.snapshot, epoch: first.epoch, server }
+    this.#seen = position
     if (mustReload(this.#position, position, first.reload) || rows.length > maxChanges) {
       this.#following = false
       await this.#options.onReload(client)
@@ -216,7 +219,11 @@ export class ChangeFeed {
 }
 
 /** Whether a position says that changes may have been missed. */
-export function mustReload(last: Position | undefined, next: Position, pruned: boolean): boolean {
+export function mustReload(
+  last: FeedPosition | undefined,
+  next: FeedPosition,
+  pruned: boolean,
+): boolean {
   return (
     last === undefined ||
     pruned ||
@@ -225,9 +232,4 @@ export function mustReload(last: Position | undefined, next: Position, pruned: b
     // An older state of the same server was restored.
     xmax(next.snapshot) < xmax(last.snapshot)
   )
-}
-
-/** The first transaction id that a snapshot, written `xmin:xmax:list`, does not know yet. */
-function xmax(snapshot: string): bigint {
-  return BigInt(snapshot.split(':')[1] ?? 0)
 }
