@@ -6,6 +6,7 @@ import { type CheckHandler, checkMethods } from './check/handler.ts'
 import type { Judge } from './check/judge.ts'
 import type { CredentialLookup } from './check/lookup.ts'
 import { UnavailableError } from './check/readthrough.ts'
+import type { WallClock } from './clock.ts'
 import { type AuthLog, reasonOf } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { registerAuthentication } from './plugins/authentication.ts'
@@ -19,6 +20,7 @@ export interface AppOptions {
   readonly check: CheckHandler
   readonly judge: Judge
   readonly lookup: CredentialLookup
+  readonly clock: WallClock
   readonly addresses: ClientAddresses
   readonly denials: DenialLog
   readonly requestIds: RequestIds

@@ -12,6 +12,7 @@ import { CredentialLookup } from './check/lookup.ts'
 import { Questions } from './check/question.ts'
 import { ReadThrough } from './check/readthrough.ts'
 import { CheckStatistics } from './check/statistics.ts'
+import { WallClock } from './clock.ts'
 import { drainServer } from './drain.ts'
 import { IndexKeeper } from './index/keeper.ts'
 import { Meters } from './index/meters.ts'
@@ -51,6 +52,7 @@ const sweep = { interval: 1000, slots: 20_000 } as const
 export class AuthService {
   readonly registry: Registry
   readonly #options: AuthServiceOptions
+  readonly #clock = new WallClock()
   readonly #keeper = new IndexKeeper()
   readonly #feed: ChangeFeed
   readonly #usage: UsageWriter
@@ -83,7 +85,7 @@ export class AuthService {
     })
     const { replicaId: id, minReplicas: minimum } = options
     this.#replicas = new Replicas({ db: pool, log, id, minimum, interval: reportInterval })
-    const readThrough = new ReadThrough(pool, log)
+    const readThrough = new ReadThrough(pool, this.#feed, log)
     const { maxStaleness, maxOutage } = options
     const feed = this.#feed
     const lookup = new CredentialLookup({ keeper, feed, readThrough, maxStaleness, maxOutage })
@@ -92,8 +94,10 @@ export class AuthService {
     const metrics = createMetrics({ statistics, keeper, feed, readThrough, usage })
     this.registry = metrics.registry
 
+    const clock = this.#clock
     const shared = {
-      judge: new Judge({ lookup, meters, share: () => this.#replicas.share }),
+      clock,
+      judge: new Judge({ lookup, meters, clock, share: () => this.#replicas.share }),
       addresses: new ClientAddresses(options.trustedProxies),
       requestIds: new RequestIds(),
       denials: new DenialLog(log),
@@ -105,18 +109,19 @@ export class AuthService {
     this.#app = createApp({ ...shared, check, lookup, metrics, version })
   }
 
-  /** Starts to follow the feed and to listen. Answers the port. */
+  /** Starts to listen and to follow the feed. Answers the port. */
   async start(): Promise<number> {
     const { server } = await this.#app
+    const { host, port } = this.#options.listen
+    // First: where it cannot listen, nothing else must have begun.
+    server.listen(port, host)
+    await once(server, 'listening')
     this.#feed.start()
     this.#replicas.start()
     this.#usage.start()
     this.#sweeper = setInterval(() => {
-      this.#keeper.index.sweep(Date.now(), sweep.slots)
+      this.#keeper.index.sweep(this.#clock.now(), sweep.slots)
     }, sweep.interval)
-    const { host, port } = this.#options.listen
-    server.listen(port, host)
-    await once(server, 'listening')
     return (server.address() as AddressInfo).port
   }
 

@@ -1,4 +1,5 @@
 import type { QueryResult } from 'pg'
+import { type Position, serverIdentity } from './position.ts'
 
 /**
  * What the index of credentials is loaded from: functions that span tenants and give out only what the decision needs.
@@ -53,46 +54,55 @@ export interface IndexedApiKey {
   readonly expiresAt: number | null
 }
 
-/** What to load: everything, these records, or everything of these organizations. */
-export interface Selection {
-  readonly ids?: readonly string[]
-  readonly organizations?: readonly string[]
+/** Credentials, with all of their organizations that a decision needs, as they were at one moment. */
+export interface FoundApiKeys {
+  readonly position: Position
+  readonly organizations: readonly IndexedOrganization[]
+  readonly projects: readonly IndexedProject[]
+  readonly roles: readonly IndexedRole[]
+  readonly roleBindings: readonly IndexedRoleBinding[]
+  readonly apiKeys: readonly IndexedApiKey[]
 }
 
+const organizationColumns = 'id, name'
+const projectColumns = 'organization_id as "organizationId", id, name'
+const roleColumns = 'organization_id as "organizationId", id, name, permissions'
+const roleBindingColumns =
+  'organization_id as "organizationId", id, project_id as "projectId", role, subjects'
 const apiKeyColumns = `organization_id as "organizationId", id, name, project_id as "projectId",
   json_build_array(scopes, allowed_cidrs, allowed_origins, rate_limit_requests, rate_limit_window, rate_limit_burst)::text as policy,
   secret_id as "secretId", digest, source = 'imported' as imported,
   (extract(epoch from created_at) * 1000)::float8 as "createdAt",
   (extract(epoch from expires_at) * 1000)::float8 as "expiresAt"`
 
+/** @param ids the records to load; all when left out, here and below */
 export async function loadOrganizations(
   db: Queryable,
-  selection: Pick<Selection, 'ids'> = {},
+  ids?: readonly string[],
 ): Promise<IndexedOrganization[]> {
-  const text = 'select id, name from cardea.index_organizations($1)'
-  return (await db.query<IndexedOrganization>(text, [selection.ids ?? null])).rows
+  const text = `select ${organizationColumns} from cardea.index_organizations($1)`
+  return (await db.query<IndexedOrganization>(text, [ids ?? null])).rows
 }
 
 export async function loadProjects(
   db: Queryable,
-  selection: Selection = {},
+  ids?: readonly string[],
 ): Promise<IndexedProject[]> {
-  const text = `select organization_id as "organizationId", id, name from cardea.index_projects($1, $2)`
-  return (await db.query<IndexedProject>(text, parameters(selection))).rows
+  const text = `select ${projectColumns} from cardea.index_projects($1, null)`
+  return (await db.query<IndexedProject>(text, [ids ?? null])).rows
 }
 
-export async function loadRoles(db: Queryable, selection: Selection = {}): Promise<IndexedRole[]> {
-  const text = `select organization_id as "organizationId", id, name, permissions from cardea.index_roles($1, $2)`
-  return (await db.query<IndexedRole>(text, parameters(selection))).rows
+export async function loadRoles(db: Queryable, ids?: readonly string[]): Promise<IndexedRole[]> {
+  const text = `select ${roleColumns} from cardea.index_roles($1, null)`
+  return (await db.query<IndexedRole>(text, [ids ?? null])).rows
 }
 
 export async function loadRoleBindings(
   db: Queryable,
-  selection: Selection = {},
+  ids?: readonly string[],
 ): Promise<IndexedRoleBinding[]> {
-  const text = `select organization_id as "organizationId", id, project_id as "projectId", role, subjects
-    from cardea.index_role_bindings($1, $2)`
-  return (await db.query<IndexedRoleBinding>(text, parameters(selection))).rows
+  const text = `select ${roleBindingColumns} from cardea.index_role_bindings($1, null)`
+  return (await db.query<IndexedRoleBinding>(text, [ids ?? null])).rows
 }
 
 /** The live secrets of these keys; none of a key that is revoked or gone. */
@@ -114,15 +124,47 @@ export async function loadApiKeyPage(
   return (await db.query<IndexedApiKey>(text, [after, size])).rows
 }
 
+// One statement, so that all of it is of one server and of one snapshot. Where nothing is found, no other table is read.
+const findByDigest = `with found as materialized (
+    select ${apiKeyColumns} from cardea.find_api_keys_by_digest($1)
+  ), tenants as materialized (
+    select array(select distinct "organizationId" from found) as ids
+  )
+  select ${serverIdentity} as server, pg_current_snapshot()::text as snapshot,
+    ${collected('select * from found')} as "apiKeys",
+    ${collected(`select ${organizationColumns} from cardea.index_organizations(ids)`)} as organizations,
+    ${collected(`select ${projectColumns} from cardea.index_projects(null, ids)`)} as projects,
+    ${collected(`select ${roleColumns} from cardea.index_roles(null, ids)`)} as roles,
+    ${collected(`select ${roleBindingColumns} from cardea.index_role_bindings(null, ids)`)} as "roleBindings"
+  from tenants`
+
 /** The live secrets with these digests. */
 export async function findApiKeys(
   db: Queryable,
   digests: readonly Buffer[],
-): Promise<IndexedApiKey[]> {
-  const text = `select ${apiKeyColumns} from cardea.find_api_keys_by_digest($1)`
-  return (await db.query<IndexedApiKey>(text, [digests])).rows
+): Promise<FoundApiKeys> {
+  const { rows } = await db.query<FoundRow>(findByDigest, [digests])
+  const [row] = rows
+  if (row === undefined) throw new Error('the look-up has no answer')
+  const { server, snapshot, apiKeys, ...rest } = row
+  return {
+    ...rest,
+    position: { server, snapshot },
+    apiKeys: apiKeys.map((apiKey) => ({ ...apiKey, digest: bytes(apiKey.digest) })),
+  }
 }
 
-function parameters({ ids, organizations }: Selection): unknown[] {
-  return [ids ?? null, organizations ?? null]
+type FoundRow = Position &
+  Omit<FoundApiKeys, 'position' | 'apiKeys'> & {
+    readonly apiKeys: readonly (Omit<IndexedApiKey, 'digest'> & { readonly digest: string })[]
+  }
+
+/** SQL for a JSON array of the rows. */
+function collected(rows: string): string {
+  return `(select coalesce(json_agg(r), '[]') from (${rows} where cardinality(ids) > 0) r)`
+}
+
+/** A bytea as JSON has it: `\x` and hexadecimal digits. */
+function bytes(text: string): Buffer {
+  return Buffer.from(text.slice(2), 'hex')
 }

@@ -19,7 +19,7 @@ export interface Circumstances {
   readonly share: number
 }
 
-export type DenialCode =
+type DenialCode =
   | 'credential_invalid'
   | 'address_not_allowed'
   | 'origin_not_allowed'

@@ -1,3 +1,4 @@
+import type { WallClock } from '../clock.ts'
 import type { Credential } from '../index/credential.ts'
 import type { Meters } from '../index/meters.ts'
 import { type Allowed, type Denied, decide } from './decide.ts'
@@ -6,7 +7,7 @@ import type { Question } from './question.ts'
 import { presentedCredential, type RequestHeaders } from './requestheaders.ts'
 
 /** There is no credential to decide on. */
-export interface Unauthenticated {
+interface Unauthenticated {
   readonly code: 'credential_missing' | 'credential_invalid'
   readonly credential?: undefined
   readonly quota?: undefined
@@ -17,6 +18,7 @@ export type Verdict = Allowed | Denied | Unauthenticated
 export interface JudgeOptions {
   readonly lookup: CredentialLookup
   readonly meters: Meters
+  readonly clock: WallClock
   /** This replica's part of a rate limit, now. */
   readonly share: () => number
 }
@@ -44,13 +46,14 @@ export class Judge {
   ): Verdict | Promise<Verdict> {
     const presented = presentedCredential(headers)
     if (presented === undefined) return missing
-    const now = Date.now()
+    const { lookup, clock } = this.#options
+    const now = clock.now()
     const monotonic = performance.now()
-    const found = this.#options.lookup.find(presented, now, monotonic)
+    const found = lookup.find(presented, now, monotonic)
     if (found instanceof Promise) {
       // The clocks are asked again: it may have expired while it was looked up.
       return found.then((credential) =>
-        this.#decide(credential, headers, address, question, Date.now(), performance.now()),
+        this.#decide(credential, headers, address, question, clock.now(), performance.now()),
       )
     }
     return this.#decide(found, headers, address, question, now, monotonic)

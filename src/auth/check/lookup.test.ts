@@ -13,6 +13,8 @@ const away = new UnavailableError('away', true)
 let indexed: Credential | undefined
 let stored: Credential | Error | undefined
 let staleness: number
+/** Whether the feed took it away. */
+let removed: boolean
 let asked: number
 let lookup: CredentialLookup
 
@@ -20,10 +22,16 @@ beforeEach(() => {
   indexed = credential
   stored = credential
   staleness = 0
+  removed = false
   asked = 0
   const index = { imported: 0, find: () => indexed }
   lookup = new CredentialLookup({
-    keeper: { index, loaded: true, generation: 1 } as unknown as IndexKeeper,
+    keeper: {
+      index,
+      loaded: true,
+      generation: 1,
+      wasRemoved: () => removed,
+    } as unknown as IndexKeeper,
     feed: { following: true, staleness: () => staleness },
     readThrough: {
       async find() {
@@ -102,4 +110,16 @@ test('with PostgreSQL away what is not known is not admitted', async () => {
   stored = away
   staleness = 2001
   await expect(find()).rejects.toBe(away)
+})
+
+test('what the index does not have yet is looked up', async () => {
+  indexed = undefined
+  expect(await find()).toBe(credential)
+  expect(asked).toBe(1)
+})
+
+test('what the feed took away is not brought back by who answers a look-up', async () => {
+  indexed = undefined
+  removed = true
+  expect(await find()).toBeUndefined()
 })

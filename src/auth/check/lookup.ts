@@ -2,16 +2,16 @@ import { hash } from 'node:crypto'
 import { readApiKey } from '../../domain/apikey.ts'
 import type { Credential } from '../index/credential.ts'
 import type { IndexKeeper } from '../index/keeper.ts'
+import { RecentSet } from '../recentset.ts'
 import { isLive } from './decide.ts'
 import { type ReadThrough, UnavailableError } from './readthrough.ts'
-import { RecentSet } from './recentset.ts'
 import { Refutations } from './refutations.ts'
 
 /** What the look-up must know of the feed. */
-export interface Freshness {
+interface Freshness {
   /** Whether what was applied is whole. */
   readonly following: boolean
-  staleness(monotonic?: number, wall?: number): number
+  staleness(monotonic?: number): number
 }
 
 export interface LookupOptions {
@@ -41,6 +41,7 @@ export class CredentialLookup {
 
   /**
    * @param text what the request presents
+   * @param now milliseconds since the epoch, by a clock that never goes back
    * @returns at once when the index can tell, which is nearly always; undefined when there is no such live credential. An
    *   expired one takes the same way as one that never was, so that the time does not tell them apart
    * @throws UnavailableError, as a rejection, when it cannot be told
@@ -59,7 +60,7 @@ export class CredentialLookup {
     if (shape === 'foreign' && keeper.loaded && index.imported === 0) return undefined
 
     const digest = hash('sha256', text, 'latin1')
-    const staleness = feed.staleness(monotonic, now)
+    const staleness = feed.staleness(monotonic)
     if (!feed.following || staleness > maxStaleness) return this.#readThrough(digest, now, true)
     const credential = index.find(digest)
     if (credential !== undefined && credential.expiresAt > now) {
@@ -79,6 +80,8 @@ export class CredentialLookup {
         const isGood = credential !== undefined && isLive(credential, now)
         this.#refutations.note(digest, isGood, performance.now())
       }
+      // Whoever answered knows less than the feed.
+      if (credential && !stale && keeper.wasRemoved(digest)) return undefined
       // A key that was added meanwhile may be this one.
       if (!credential && !stale && generation === keeper.generation) this.#absent.add(digest)
       return credential

@@ -22,7 +22,7 @@ const projectShape = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
  * @param query what comes after the question mark
  * @returns undefined when it is not a question
  */
-export function readQuestion(query: string): Question | undefined {
+function readQuestion(query: string): Question | undefined {
   if (query.length > maxLength) return undefined
   const asked = new Map<string, string>()
   for (const [name, value] of new URLSearchParams(query)) {

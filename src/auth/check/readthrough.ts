@@ -1,11 +1,5 @@
-import {
-  findApiKeys,
-  loadOrganizations,
-  loadProjects,
-  loadRoleBindings,
-  loadRoles,
-  type Queryable,
-} from '../../db/credentialindex.ts'
+import { findApiKeys, type Queryable } from '../../db/credentialindex.ts'
+import { includes, isSuccessor, type Position } from '../../db/position.ts'
 import type { Credential } from '../index/credential.ts'
 import { CredentialIndex } from '../index/credentialindex.ts'
 import { type AuthLog, reasonOf } from '../log.ts'
@@ -13,7 +7,7 @@ import { type AuthLog, reasonOf } from '../log.ts'
 /** It cannot be told whether a credential is good: PostgreSQL is away, or too many are waiting for it. */
 export class UnavailableError extends Error {
   override readonly name = 'UnavailableError'
-  /** Whether the database did not answer; otherwise it was not asked. */
+  /** Whether there is no database to ask; otherwise what is there was not asked, or cannot be believed. */
   readonly databaseAway: boolean
 
   constructor(message: string, databaseAway: boolean) {
@@ -22,32 +16,42 @@ export class UnavailableError extends Error {
   }
 }
 
+/** What a look-up must know of the feed. */
+export interface Followed {
+  /** Of its last look; undefined before the first. */
+  readonly position: Position | undefined
+}
+
 type Waiting = PromiseWithResolvers<Credential | undefined>
 
 const maxBatch = 256
 const maxWaiting = 8192
 /** Milliseconds that an answer is waited for. */
 const deadline = 1500
-/** Milliseconds after a failure in which nobody else is made to wait for the next one. */
+/** Milliseconds after a failure in which nobody else asks, to wait for the next one. */
 const rest = 500
 
 /**
  * Looks credentials up in PostgreSQL: those that the index does not have yet, and all of them while it is stale. One query
  * at a time, for all that wait. A request never joins a query that was sent before it came: the answer may be older than
- * a revocation that its sender knows of.
+ * a revocation that its sender knows of. An answer counts only from the database that the feed follows, and only when it
+ * includes all that the feed has seen: a standby that lags, a copy or a former primary still has what was revoked.
  */
 export class ReadThrough {
   readonly #db: Queryable
+  readonly #feed: Followed
   readonly #log: AuthLog
   #next = new Map<string, Waiting>()
   #asking = false
-  #awayUntil = Number.NEGATIVE_INFINITY
+  #failedUntil = Number.NEGATIVE_INFINITY
+  #failure = new UnavailableError('nobody asked yet', false)
   #found = 0
   #absent = 0
   #failed = 0
 
-  constructor(db: Queryable, log: AuthLog) {
+  constructor(db: Queryable, feed: Followed, log: AuthLog) {
     this.#db = db
+    this.#feed = feed
     this.#log = log
   }
 
@@ -62,9 +66,9 @@ export class ReadThrough {
    * @throws UnavailableError
    */
   async find(digest: string): Promise<Credential | undefined> {
-    if (performance.now() < this.#awayUntil) {
+    if (performance.now() < this.#failedUntil) {
       this.#failed++
-      throw new UnavailableError('the database did not answer a moment ago', true)
+      throw this.#failure
     }
     let waiting = this.#next.get(digest)
     if (waiting === undefined) {
@@ -114,27 +118,51 @@ export class ReadThrough {
         waiting.resolve(credential)
       }
     } catch (error) {
-      this.#awayUntil = performance.now() + rest
-      this.#failed += batch.size
+      this.#failure =
+        error instanceof UnavailableError
+          ? error
+          : new UnavailableError('the database did not answer', true)
+      this.#failedUntil = performance.now() + rest
       this.#log.warn({ error: reasonOf(error) }, 'credentials could not be looked up')
-      for (const waiting of batch.values()) {
-        waiting.reject(new UnavailableError('the database did not answer', true))
-      }
+      // Those who came meanwhile would wait as long, to hear the same.
+      const waiting = [...batch.values(), ...this.#next.values()]
+      this.#next = new Map()
+      this.#failed += waiting.length
+      for (const { reject } of waiting) reject(this.#failure)
     }
   }
 
   /** A small index of its own: what is read here must not take the place of what the feed brought since. */
   async #look(digests: readonly Buffer[]): Promise<CredentialIndex> {
+    const known = this.#feed.position
+    if (known === undefined) {
+      throw new UnavailableError('it is not known yet which database is to be asked', false)
+    }
+    const found = await this.#retried(() => findApiKeys(this.#db, digests))
+    this.#examine(found.position, known)
     const index = new CredentialIndex()
-    const apiKeys = await this.#retried(() => findApiKeys(this.#db, digests))
-    if (apiKeys.length === 0) return index
-    const organizations = [...new Set(apiKeys.map((apiKey) => apiKey.organizationId))]
-    index.setOrganizations(await loadOrganizations(this.#db, { ids: organizations }))
-    index.setProjects(await loadProjects(this.#db, { organizations }))
-    index.setRoles(await loadRoles(this.#db, { organizations }))
-    index.setBindings(await loadRoleBindings(this.#db, { organizations }))
-    index.addApiKeys(apiKeys)
+    index.setOrganizations(found.organizations)
+    index.setProjects(found.projects)
+    index.setRoles(found.roles)
+    index.setBindings(found.roleBindings)
+    index.addApiKeys(found.apiKeys)
     return index
+  }
+
+  /**
+   * @param known where the feed was before the database was asked: what it saw since, the answer need not have
+   * @throws UnavailableError when an answer of this position cannot be believed
+   */
+  #examine({ server, snapshot }: Position, known: Position): void {
+    const followed = this.#feed.position?.server ?? known.server
+    if (server !== followed) {
+      // After a failover the feed follows in a moment; what was good stays good for it, as while there was no server.
+      const isFailover = isSuccessor(server, followed)
+      throw new UnavailableError('another database answers than the feed follows', isFailover)
+    }
+    if (!includes(snapshot, known.snapshot)) {
+      throw new UnavailableError('the database is behind what the feed has seen', false)
+    }
   }
 
   /** An idle connection may have died unnoticed; that says nothing about the database. */

@@ -8,7 +8,7 @@ export const outcomes = [
   'unavailable',
   'refused',
 ] as const
-export type Outcome = (typeof outcomes)[number]
+type Outcome = (typeof outcomes)[number]
 type Code = ProblemCode | 'allowed'
 
 /** One of this many checks is timed. */

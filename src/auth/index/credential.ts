@@ -43,9 +43,9 @@ export class ApiKeyCredential {
     sibling: ApiKeyCredential | undefined,
   ) {
     this.id = row.secretId
-    // One string for both secrets.
+    // One string for both secrets. Another organization may have a key of the same id, but that has a name of its own.
     this.apiKeyId = sibling?.apiKeyId ?? row.id
-    this.name = sibling?.name ?? headerText(row.name)
+    this.name = sibling?.tenant === tenant ? sibling.name : headerText(row.name)
     this.tenant = tenant
     this.project = row.projectId === null ? undefined : tenant.project(row.projectId)
     this.policy = policy

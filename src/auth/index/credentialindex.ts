@@ -87,12 +87,23 @@ export class CredentialIndex {
    * Puts keys in the place of what was known of them.
    * @param ids the keys
    * @param rows their live secrets; a key without any is forgotten
+   * @returns the digests that are no longer here
    */
-  replaceApiKeys(ids: Iterable<string>, rows: readonly IndexedApiKey[]): void {
+  replaceApiKeys(ids: Iterable<string>, rows: readonly IndexedApiKey[]): string[] {
     const meters = new Map<string, Meter | undefined>()
+    const digests: string[] = []
     // All go before any comes: a digest may have passed from one key to another.
-    for (const id of ids) meters.set(id, this.#removeApiKey(id))
+    for (const id of ids) {
+      const first = this.#apiKeys.get(id)
+      for (let secret = first; secret; secret = secret.sibling) {
+        digests.push(this.#credentials.digest(secret.slot))
+        this.#drop(secret)
+      }
+      this.#apiKeys.delete(id)
+      meters.set(id, first?.meter)
+    }
     for (const row of rows) this.#addApiKey(row, meters.get(row.id))
+    return digests.filter((digest) => this.find(digest) === undefined)
   }
 
   /** Forgets those of the next `count` credentials that have expired. Call it again and again: it goes round. */
@@ -110,17 +121,11 @@ export class CredentialIndex {
     const tenant = this.tenant(row.organizationId)
     const policy = this.#policies.acquire(row.policy)
     const credential = new ApiKeyCredential(row, tenant, policy, sibling)
-    credential.meter = meter
+    // An id is unique within an organization only: another one's key of the same id has a meter of its own.
+    if (meter?.organizationId === tenant.id) credential.meter = meter
     this.#apiKeys.set(credential.apiKeyId, credential)
     credential.slot = this.#credentials.set(row.digest.toString('latin1'), credential)
     if (credential.imported) this.#imported++
-  }
-
-  #removeApiKey(id: string): Meter | undefined {
-    const first = this.#apiKeys.get(id)
-    for (let secret = first; secret; secret = secret.sibling) this.#drop(secret)
-    this.#apiKeys.delete(id)
-    return first?.meter
   }
 
   #remove(credential: ApiKeyCredential): void {

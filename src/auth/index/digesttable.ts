@@ -34,6 +34,13 @@ export class DigestTable<Value> {
     return this.#values[slot]
   }
 
+  /** The digest that is, or was last, in a slot. */
+  digest(slot: number): string {
+    const words = this.#digests.subarray(slot * wordsPerDigest, (slot + 1) * wordsPerDigest)
+    const bytes = [...words].flatMap((word) => [word, word >>> 8, word >>> 16, word >>> 24])
+    return String.fromCharCode(...bytes.map((byte) => byte & 0xff))
+  }
+
   get(digest: string): Value | undefined {
     const bucket = this.#find(digest)
     const slot = this.#buckets[bucket] as number

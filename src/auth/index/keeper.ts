@@ -8,16 +8,19 @@ import {
   loadRoles,
   type Queryable,
 } from '../../db/credentialindex.ts'
+import { RecentSet } from '../recentset.ts'
 import { CredentialIndex } from './credentialindex.ts'
 
 /** Rows at a time: whoever asks for a check meanwhile waits while a page is put in. */
 const pageSize = 1000
+const maxRemoved = 20_000
 
 /** Keeps the index as the database has it. The feed calls it, one call at a time and in order. */
 export class IndexKeeper {
   #index = new CredentialIndex()
   #loaded = false
   #generation = 0
+  readonly #removed = new RecentSet<string>(maxRemoved)
 
   /** The index now. Ask again each time: a reload puts another in its place. */
   get index(): CredentialIndex {
@@ -32,6 +35,11 @@ export class IndexKeeper {
   /** Another number whenever there may be an API key that there was not before. */
   get generation(): number {
     return this.#generation
+  }
+
+  /** Whether the feed took a credential of this digest away lately: nobody who is asked later may bring it back. */
+  wasRemoved(digest: string): boolean {
+    return this.#removed.has(digest) && this.#index.find(digest) === undefined
   }
 
   /** Loads everything beside what is there, and then puts it in its place. */
@@ -53,36 +61,56 @@ export class IndexKeeper {
     this.#generation++
   }
 
-  /** Loads anew what was changed. A concept that is not known belongs to a newer program, and to no decision of this one. */
+  /**
+   * Loads anew what was changed. A record goes to its own organization, whichever a change names: a forged one must not
+   * bring another tenant's roles in. A concept that is not known belongs to a newer program, and to no decision of this one.
+   */
   async apply(changes: readonly Change[], db: Queryable): Promise<void> {
     const changed = group(changes)
     const index = this.#index
-    for (const ids of pages(changed.get('organization'))) {
-      const rows = byId(await loadOrganizations(db, { ids: [...ids.keys()] }))
-      for (const id of ids.keys()) index.tenant(id).setOrganization(rows.get(id))
+    for (const page of pages(changed.get('organization'))) {
+      const ids = idsOf(page)
+      const rows = new Map((await loadOrganizations(db, ids)).map((row) => [row.id, row]))
+      for (const id of ids) index.tenant(id).setOrganization(rows.get(id))
     }
-    for (const ids of pages(changed.get('project'))) {
-      const rows = byId(await loadProjects(db, { ids: [...ids.keys()] }))
-      for (const [id, tenant] of ids) index.tenant(tenant).setProject(id, rows.get(id))
+    for (const page of pages(changed.get('project'))) {
+      const rows = byRecord(await loadProjects(db, idsOf(page)))
+      for (const [key, { organizationId, id }] of page) {
+        index.tenant(organizationId).setProject(id, rows.get(key))
+      }
     }
-    for (const ids of pages(changed.get('role'))) {
-      const rows = byId(await loadRoles(db, { ids: [...ids.keys()] }))
-      for (const [id, tenant] of ids) index.tenant(tenant).setRole(id, rows.get(id))
+    for (const page of pages(changed.get('role'))) {
+      const rows = byRecord(await loadRoles(db, idsOf(page)))
+      for (const [key, { organizationId, id }] of page) {
+        index.tenant(organizationId).setRole(id, rows.get(key))
+      }
     }
-    for (const ids of pages(changed.get('role_binding'))) {
-      const rows = byId(await loadRoleBindings(db, { ids: [...ids.keys()] }))
-      for (const [id, tenant] of ids) index.tenant(tenant).setBinding(id, rows.get(id))
+    for (const page of pages(changed.get('role_binding'))) {
+      const rows = byRecord(await loadRoleBindings(db, idsOf(page)))
+      for (const [key, { organizationId, id }] of page) {
+        index.tenant(organizationId).setBinding(id, rows.get(key))
+      }
     }
-    for (const ids of pages(changed.get('api_key'))) {
-      const rows = await loadApiKeys(db, [...ids.keys()])
-      index.replaceApiKeys(ids.keys(), rows)
+    for (const page of pages(changed.get('api_key'))) {
+      const ids = idsOf(page)
+      const removed = index.replaceApiKeys(ids, await loadApiKeys(db, ids))
+      for (const digest of removed) this.#removed.add(digest)
       this.#generation++
     }
   }
 }
 
-/** A record's id, and its organization's. */
-type Records = Map<string, string>
+interface RecordKey {
+  readonly organizationId: string
+  readonly id: string
+}
+
+/** By organization and id: nothing says that another organization has no record of the same id. */
+type Records = Map<string, RecordKey>
+
+function keyOf({ organizationId, id }: RecordKey): string {
+  return `${organizationId}/${id}`
+}
 
 /** What is to be loaded, by concept; each record once, however often it was changed. */
 function group(changes: readonly Change[]): Map<string, Records> {
@@ -93,7 +121,8 @@ function group(changes: readonly Change[]): Map<string, Records> {
       records = new Map()
       groups.set(concept, records)
     }
-    records.set(recordId, organizationId)
+    const record = { organizationId, id: recordId }
+    records.set(keyOf(record), record)
   }
   return groups
 }
@@ -105,6 +134,10 @@ function* pages(records: Records = new Map()): Generator<Records> {
   }
 }
 
-function byId<Row extends { readonly id: string }>(rows: readonly Row[]): Map<string, Row> {
-  return new Map(rows.map((row) => [row.id, row]))
+function idsOf(records: Records): string[] {
+  return [...new Set([...records.values()].map(({ id }) => id))]
+}
+
+function byRecord<Row extends RecordKey>(rows: readonly Row[]): Map<string, Row> {
+  return new Map(rows.map((row) => [keyOf(row), row]))
 }

@@ -46,24 +46,27 @@ export class Meters {
 
   #find(credential: ApiKeyCredential): Meter {
     const { apiKeyId, tenant } = credential
-    const indexed = this.#index().apiKey(apiKeyId)
-    const known = indexed?.meter ?? this.#strays.get(apiKeyId)
-    const meter = known ?? {
-      apiKeyId,
-      organizationId: tenant.id,
-      fullAt: 0,
-      uses: 0,
-      lastUsedAt: 0,
-    }
-    if (indexed) {
-      for (let secret: typeof indexed | undefined = indexed; secret; secret = secret.sibling) {
-        secret.meter = meter
+    const stray = `${tenant.id}/${apiKeyId}`
+    let indexed = this.#index().apiKey(apiKeyId)
+    // Another organization may have a key of the same id.
+    while (indexed && indexed.tenant.id !== tenant.id) indexed = indexed.sibling
+    const meter = indexed?.meter ??
+      this.#strays.get(stray) ?? {
+        apiKeyId,
+        organizationId: tenant.id,
+        fullAt: 0,
+        uses: 0,
+        lastUsedAt: 0,
       }
-      this.#strays.delete(apiKeyId)
+    if (indexed) {
+      for (let secret: ApiKeyCredential | undefined = indexed; secret; secret = secret.sibling) {
+        if (secret.tenant.id === tenant.id) secret.meter = meter
+      }
+      this.#strays.delete(stray)
     } else {
       // More keys at once than this, in the seconds of a start, lose their limit for these seconds.
       if (this.#strays.size >= maxStrays) this.#strays.clear()
-      this.#strays.set(apiKeyId, meter)
+      this.#strays.set(stray, meter)
     }
     return meter
   }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { isLive } from '../check/decide.ts'
 import type { CredentialLookup } from '../check/lookup.ts'
+import type { WallClock } from '../clock.ts'
 import { formMediaType, InvalidRequestError, readForm } from '../form.ts'
 import type { Credential } from '../index/credential.ts'
 import { type AuthenticationOptions, callerOf, requireScope } from '../plugins/authentication.ts'
@@ -37,6 +38,7 @@ type Introspection = z.infer<typeof introspectionResponse>
 
 export interface IntrospectionOptions extends AuthenticationOptions {
   readonly lookup: CredentialLookup
+  readonly clock: WallClock
 }
 
 export function registerIntrospection(
@@ -53,7 +55,7 @@ export function registerIntrospection(
     handler: async (request): Promise<Introspection> => {
       const form = introspectionRequest.safeParse(request.body)
       if (!form.success) throw new InvalidRequestError('the form has no token')
-      const now = Date.now()
+      const now = options.clock.now()
       const credential = await options.lookup.find(form.data.token, now, performance.now())
       return introspect(credential, callerOf(request), now)
     },
@@ -61,7 +63,7 @@ export function registerIntrospection(
 }
 
 /** What a caller may know of a credential: only of one that it could be shown by a client of its own. */
-export function introspect(
+function introspect(
   credential: Credential | undefined,
   caller: Credential,
   now: number,

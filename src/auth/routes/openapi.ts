@@ -57,7 +57,7 @@ const checkProblems: readonly ProblemCode[] = [
 ]
 
 /** Describes the public routes as OpenAPI 3.1, from the schemas that the routes themselves use. */
-export function openApiDocument(version: string): object {
+function openApiDocument(version: string): object {
   return {
     openapi: '3.1.0',
     info: {
