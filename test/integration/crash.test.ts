@@ -307,3 +307,23 @@ test.each(Object.entries(scenarios))(
     }
   },
 )
+
+test('killed at every call of a move of its Secret, and moved on or back before the next operator: none is left behind', async () => {
+  const move = (name: string, to: string) =>
+    apply(anAPIKey(ns, name, { secretRef: { name: `${name}-${to}` } }))
+  const calls = async (name: string, goal: string, lifetime?: number) => {
+    await aKey(name)
+    await move(name, 'moved')
+    const process = await lives.live('apikey', name, {
+      ...(lifetime !== undefined && { lifetime }),
+    })
+    await move(name, goal)
+    await lives.live('apikey', name)
+    await inForce(name, { secretName: `${name}-${goal}` })
+    return process.calls.length
+  }
+  for (const goal of ['secret', 'further']) {
+    const all = await calls(`moved-${goal}`, goal)
+    for (let made = 0; made <= all; made += 1) await calls(`moved-${goal}-${made}`, goal, made)
+  }
+})

@@ -41,6 +41,7 @@ export async function planChanges(
       ...changes.verbs,
       ...(plan.mint ? [rotated ? 'rotated' : 'minted'] : []),
       ...(plan.drop.length > 0 ? ['secret_ended'] : []),
+      ...(moved.length > 0 ? ['resealed'] : []),
     ],
     events: rotated ? [rotatedEvent(apiKey)] : [],
     prefix: plan.mint ? apiKeyPrefix : changes.prefix,
