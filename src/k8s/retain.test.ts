@@ -26,6 +26,9 @@ const secret = (extra: Partial<SecretObject>, meta: object = {}): SecretObject =
 })
 const controller = { apiVersion: 'x/v1', kind: 'APIKey', name: 'a', uid: 'u', controller: true }
 const other = { ...controller, controller: false }
+/** As many entries, each of them empty. */
+const entries = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`e${i}`, '']))
 const fat = 'A'.repeat(100_000)
 
 test('of a custom resource only what the operator reads is kept', () => {
@@ -44,8 +47,8 @@ test('of a custom resource only what the operator reads is kept', () => {
 })
 
 test('annotations of our own group are bounded in number and in length', () => {
-  const entries = Array.from({ length: 1000 }, (_, i) => [`runtime.test/${i}`, fat])
-  const kept = retained(widget({ annotations: Object.fromEntries(entries) }), WIDGETS)
+  const many = Array.from({ length: 1000 }, (_, i) => [`runtime.test/${i}`, fat])
+  const kept = retained(widget({ annotations: Object.fromEntries(many) }), WIDGETS)
   const annotations = Object.entries(kept.metadata.annotations ?? {})
   expect(annotations).toHaveLength(16)
   for (const [, value] of annotations) expect(value).toBe(fat.slice(0, 253))
@@ -64,10 +67,10 @@ test('a Secret of ours is kept whole, but for annotations and finalizers', () =>
 test.each<[string, SecretObject]>([
   ['one entry', secret({ data: { envelope: fat } })],
   ['another entry', secret({ data: { envelope: 'AAAA', more: fat } })],
-  ['entries', secret({ data: Object.fromEntries([...fat].map((_, i) => [`${i}`, ''])) })],
+  ['entries', secret({ data: entries(2000) })],
   ['its type', secret({ type: fat })],
-  ['labels', secret({}, { labels: Object.fromEntries([...fat].map((_, i) => [`l${i}`, ''])) })],
-  ['owners', secret({}, { ownerReferences: Array(1000).fill({ ...other, name: fat }) })],
+  ['labels', secret({}, { labels: entries(2000) })],
+  ['owners', secret({}, { ownerReferences: [{ ...other, name: fat }] })],
 ])('of a Secret that is stuffed with %s a small mark is left', (_, stuffed) => {
   const { labels: _labels, ownerReferences: owners = [], ...rest } = stuffed.metadata
   const ownerReferences = [...owners, controller]
