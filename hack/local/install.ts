@@ -8,11 +8,16 @@ import type { ToolPaths } from './tools.ts'
 export const SYSTEM_NAMESPACE = 'cardea-system'
 
 /** The templates of the chart that make its service accounts and say what they may do. */
-const TEMPLATES = ['serviceaccounts.yaml', 'operator-rbac.yaml', 'tenant-clusterroles.yaml']
+const TEMPLATES = [
+  'serviceaccounts.yaml',
+  'operator-rbac.yaml',
+  'operator-admissionpolicy.yaml',
+  'tenant-clusterroles.yaml',
+]
 
 /**
  * Gives a cluster what Cardea needs before it runs: the CRDs, the system namespace, and the chart's own service
- * accounts and RBAC. Repeating it changes nothing.
+ * accounts, RBAC and admission policies. Repeating it changes nothing.
  *
  * @throws with what kubectl or helm said.
  */
@@ -29,6 +34,8 @@ export async function installCardea(
       'cardea',
       path.join(ROOT, 'charts', 'cardea'),
       `--namespace=${SYSTEM_NAMESPACE}`,
+      // Whether an APIKey gets one here, the operator's own setting says.
+      '--set=operator.allowPlainSecrets=true',
       ...TEMPLATES.map((template) => `--show-only=templates/${template}`),
     ]),
   ])

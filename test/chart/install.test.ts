@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestCluster, testCluster } from '../support/controlplane.ts'
 import {
+  find,
   helm,
   objectsOf,
   type Rendered,
@@ -237,19 +238,27 @@ test('the operator may do nothing else, and the auth service nothing at all', as
   expect(await allowed(questions)).toEqual(questions.map(() => false))
 })
 
-test('the operator writes only Secrets that its resources own', async () => {
+/** Tries what a policy refuses until it does: it is in force when the API server has compiled it. */
+function inForce(refused: () => Promise<unknown>, refusal: RegExp): Promise<unknown> {
+  return eventually('the policy is in force', async () =>
+    (await refused().catch(String))?.toString().match(refusal) ? true : undefined,
+  )
+}
+
+test('the operator writes only Secrets that its resources own, and none that becomes a token', async () => {
   const tenant = await cluster.namespace()
   const account = `--as=system:serviceaccount:${namespace}:cardea-operator`
-  const secret = (name: string, metadata: object = {}) => ({
+  const secret = (name: string, metadata: object = {}, type = 'cardea.dev/envelope') => ({
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name, namespace: tenant, ...metadata },
+    type,
   })
   const owner = { apiVersion: 'cardea.dev/v1alpha1', kind: 'APIKey', name: 'ci', uid: 'u' }
   const ours = { labels: { 'cardea.dev/installation': 'default' } }
   const owned = { ownerReferences: [{ ...owner, controller: true }] }
   await apply([secret('theirs')], [])
-  const patch = (name: string, change: object) =>
+  const patch = (name: string, change: object, as = account) =>
     cluster.kubectl([
       'patch',
       'secret',
@@ -257,16 +266,11 @@ test('the operator writes only Secrets that its resources own', async () => {
       `--namespace=${tenant}`,
       '--type=merge',
       `--patch=${JSON.stringify(change)}`,
-      account,
+      as,
     ])
   const refusal = /only Secrets that a resource of cardea.dev owns/
 
-  // The policy is in force when the API server has compiled it.
-  await eventually(
-    'the policy is in force',
-    async () =>
-      (await patch('theirs', { data: { a: 'Yg==' } }).catch(String)).match(refusal) ?? undefined,
-  )
+  await inForce(() => patch('theirs', { data: { a: 'Yg==' } }), refusal)
   await expect(patch('theirs', { metadata: ours })).rejects.toThrow(refusal)
   await expect(create([secret('plain')], account)).rejects.toThrow(refusal)
   const remove = ['delete', 'secret', `--namespace=${tenant}`, account]
@@ -277,6 +281,81 @@ test('the operator writes only Secrets that its resources own', async () => {
   await patch('owned', { metadata: { labels: null } })
   await patch('owned', { metadata: ours })
   await cluster.kubectl([...remove, 'labelled'])
+
+  const annotations = { 'kubernetes.io/service-account.name': 'default' }
+  const token = secret('token', { ...ours, annotations }, 'kubernetes.io/service-account-token')
+  const wrongType = /only Secrets of type cardea.dev\/envelope\./
+  await expect(create([token], account)).rejects.toThrow(wrongType)
+  await expect(create([secret('opaque', ours, 'Opaque')], account)).rejects.toThrow(wrongType)
+  const forAccount = /no Secret for a service account/
+  const annotated = secret('annotated', { ...ours, annotations })
+  await expect(create([annotated], account)).rejects.toThrow(forAccount)
+  await expect(patch('owned', { metadata: { annotations } })).rejects.toThrow(forAccount)
+  // Nobody keeps it from repairing a Secret by that annotation; and what is of a wrong type it may take away.
+  await patch('owned', { metadata: { annotations } }, '--as=')
+  await patch('owned', { data: { a: 'Yg==' } })
+  await apply([secret('typed', ours, 'Opaque')], [])
+  await expect(patch('typed', { data: { a: 'Yg==' } })).rejects.toThrow(wrongType)
+  await cluster.kubectl([...remove, 'typed'])
+})
+
+test('only where plain Secrets are allowed the operator may make one', () => {
+  const policy = 'ValidatingAdmissionPolicy'
+  const expressions = (values: Values): string => {
+    const { spec } = find(render(values), policy, 'cardea-operator-secrets')
+    return JSON.stringify(spec.validations)
+  }
+  expect(expressions({})).toContain(String.raw`in [\"cardea.dev/envelope\"]`)
+  expect(expressions({ 'operator.allowPlainSecrets': true })).toContain(
+    String.raw`in [\"cardea.dev/envelope\",\"Opaque\"]`,
+  )
+})
+
+// That it may write a status is what every integration test lives by: they run under these policies.
+test('the operator writes of a resource its own finalizer, and neither spec nor metadata', async () => {
+  const tenant = await cluster.namespace()
+  const account = `--as=system:serviceaccount:${namespace}:cardea-operator`
+  const organization = {
+    apiVersion: 'cardea.dev/v1alpha1',
+    kind: 'Organization',
+    metadata: {
+      name: 'acme',
+      namespace: tenant,
+      finalizers: ['example.com/theirs'],
+      labels: { team: 'a' },
+      annotations: { 'example.com/note': 'a' },
+    },
+    spec: { displayName: 'Acme Inc.', owners: ['owner@acme.example'] },
+  }
+  await apply([organization], [])
+  const patch = (change: object, ...more: readonly string[]) =>
+    cluster.kubectl([
+      'patch',
+      'organization',
+      'acme',
+      `--namespace=${tenant}`,
+      '--type=merge',
+      `--patch=${JSON.stringify(change)}`,
+      account,
+      ...more,
+    ])
+  const refusal = /status of a resource and its own finalizer, and nothing else/
+  const theirs = 'example.com/theirs'
+
+  await inForce(() => patch({ spec: { displayName: 'Mine' } }), refusal)
+  for (const change of [
+    { spec: { owners: ['me@evil.example'] } },
+    { metadata: { labels: { team: 'b' } } },
+    { metadata: { annotations: { 'cardea.dev/rotate-requested-at': 'now' } } },
+    { metadata: { finalizers: ['cardea.dev/organization'] } },
+  ]) {
+    await expect(patch(change)).rejects.toThrow(refusal)
+  }
+  await patch({ metadata: { finalizers: [theirs, 'cardea.dev/organization'] } })
+  await patch({ metadata: { finalizers: [theirs] } })
+  // People are not the operator.
+  const byAdmin = { metadata: { finalizers: null }, spec: { displayName: 'Acme Ltd' } }
+  await patch(byAdmin, '--as=')
 })
 
 test('who may edit a namespace may edit its identity, but not write a status', async () => {

@@ -43,7 +43,7 @@ test('the operator may do what its client does, and no more', () => {
     verbs.join(' '),
   ])
   expect(granted).toEqual([
-    ['cardea.dev', 'apikeys', 'list watch patch'],
+    ['cardea.dev', 'apikeys', 'get list watch patch'],
     ['cardea.dev', 'apikeys/status', 'patch'],
     ['cardea.dev', 'apikeys/finalizers', 'update'],
     ['', 'secrets', 'get list watch create patch delete'],
