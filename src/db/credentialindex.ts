@@ -150,7 +150,7 @@ export async function findApiKeys(
   return {
     ...rest,
     position: { server, snapshot },
-    apiKeys: apiKeys.map((apiKey) => ({ ...apiKey, digest: bytes(apiKey.digest) })),
+    apiKeys: apiKeys.map((apiKey) => Object.assign(apiKey, { digest: bytes(apiKey.digest) })),
   }
 }
 

@@ -37,7 +37,7 @@ beforeEach(() => {
       const row = {
         ...answered,
         ...rest,
-        apiKeys: [key],
+        apiKeys: [{ ...key }],
         organizations: [{ id: 'A', name: 'acme' }],
       }
       return { rows: [row] }
