@@ -10,7 +10,7 @@ import { openPool } from '../../src/db/pool.ts'
 
 type Settings = Readonly<Record<string, string>>
 
-export interface LogLine {
+interface LogLine {
   readonly level: string
   readonly msg: string
   readonly [field: string]: unknown
@@ -113,7 +113,7 @@ export function eventually<T>(find: () => T | Promise<T>) {
 }
 
 /** Waits until something holds; after 20 seconds that is an error. */
-export async function until(
+async function until(
   holds: () => boolean | Promise<boolean>,
   milliseconds = 20_000,
 ): Promise<void> {
