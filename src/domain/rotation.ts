@@ -46,12 +46,12 @@ export function planSuccession(input: {
   const former = living.findLast((secret) => secret !== current)
   const end = new Date(now.getTime() + (rotation?.overlap ?? 0))
   const retires = former?.expiresAt === null && end > now
-  const stay = [current, retires || former?.expiresAt !== null ? former : undefined]
+  const stay = new Set([current, retires || former?.expiresAt !== null ? former : undefined])
   return {
     current: current?.id,
     mint,
     retire: former && retires ? [{ id: former.id, expiresAt: end }] : [],
-    drop: secrets.filter((secret) => !stay.includes(secret)).map(({ id }) => id),
+    drop: secrets.filter((secret) => !stay.has(secret)).map(({ id }) => id),
   }
 }
 

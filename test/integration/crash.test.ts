@@ -39,7 +39,7 @@ interface Scenario {
   readonly given: (name: string) => Promise<void>
   /** What people, or a hand, do then. Answers the ids of the keys whose records were changed by hand. */
   readonly when: (name: string) => Promise<readonly string[] | undefined | void>
-  readonly then: (name: string) => Promise<void>
+  readonly outcome: (name: string) => Promise<void>
 }
 
 const aKey = async (name: string, spec: object = {}): Promise<void> => {
@@ -109,13 +109,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     kind: 'apikey',
     given: async () => {},
     when: (name) => apply(anAPIKey(ns, name)),
-    then: (name) => inForce(name),
+    outcome: (name) => inForce(name),
   },
   'a key is rotated with an overlap': {
     kind: 'apikey',
     given: (name) => aKey(name, { rotation }),
     when: (name) => request('apikey', ns, name, 'rotate-requested-at', 'one'),
-    then: async (name) => {
+    outcome: async (name) => {
       await inForce(name, { secrets: 2 })
       expect((await status(name)).lastHandledRotateAt).toBe('one')
     },
@@ -124,7 +124,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     kind: 'apikey',
     given: (name) => aKey(name),
     when: (name) => request('apikey', ns, name, 'rotate-requested-at', 'one'),
-    then: async (name) => {
+    outcome: async (name) => {
       await inForce(name)
       expect((await status(name)).lastHandledRotateAt).toBe('one')
     },
@@ -133,19 +133,19 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     kind: 'apikey',
     given: (name) => aKey(name),
     when: (name) => apply(anAPIKey(ns, name, { secretRef: { name: `${name}-moved` } })),
-    then: (name) => inForce(name, { secretName: `${name}-moved` }),
+    outcome: (name) => inForce(name, { secretName: `${name}-moved` }),
   },
   'a key turns from an imported digest to a minted secret': {
     kind: 'apikey',
     given: (name) => aKey(name, { digest: { sha256: digestApiKey(name).toString('hex') } }),
     when: (name) => apply(anAPIKey(ns, name)),
-    then: (name) => inForce(name),
+    outcome: (name) => inForce(name),
   },
   'a key is deleted and retained': {
     kind: 'apikey',
     given: (name) => aKey(name),
     when: (name) => remove('apikey', ns, name),
-    then: async (name) => {
+    outcome: async (name) => {
       await revoked(name)
       const rows = await sql('select deleted_at from cardea.api_keys where name = $1', name)
       expect(rows).toEqual([{ deleted_at: expect.any(Date) }])
@@ -155,7 +155,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     kind: 'apikey',
     given: (name) => aKey(name, { deletionPolicy: 'Delete' }),
     when: (name) => remove('apikey', ns, name),
-    then: async (name) => {
+    outcome: async (name) => {
       await revoked(name)
       expect(await sql('select 1 from cardea.api_keys where name = $1', name)).toEqual([])
     },
@@ -168,7 +168,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       await lives.live('apikey', name)
     },
     when: (name) => apply(anAPIKey(ns, name)),
-    then: (name) => inForce(name),
+    outcome: (name) => inForce(name),
   },
   'the row of a key is repaired': {
     kind: 'apikey',
@@ -177,13 +177,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       (id) =>
         `update cardea.api_keys set scopes = '{admin}', deleted_at = now() where id = '${id}'`,
     ),
-    then: (name) => inForce(name),
+    outcome: (name) => inForce(name),
   },
   'the lost row of a key is brought back': {
     kind: 'apikey',
     given: (name) => aKey(name),
     when: byHand((id) => `delete from cardea.api_keys where id = '${id}'`),
-    then: (name) => inForce(name),
+    outcome: (name) => inForce(name),
   },
   'an altered digest is repaired': {
     kind: 'apikey',
@@ -192,25 +192,25 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       (id) =>
         `update cardea.api_key_secrets set digest = sha256('${id}') where api_key_id = '${id}'`,
     ),
-    then: (name) => inForce(name),
+    outcome: (name) => inForce(name),
   },
   'an edited Secret is repaired': {
     kind: 'apikey',
     given: (name) => aKey(name),
     when: (name) => patch('secret', ns, `${name}-secret`, { data: { envelope: 'AAAA' } }),
-    then: (name) => inForce(name),
+    outcome: (name) => inForce(name),
   },
   'a lost Secret is repaired': {
     kind: 'apikey',
     given: (name) => aKey(name),
     when: (name) => remove('secret', ns, `${name}-secret`),
-    then: (name) => inForce(name),
+    outcome: (name) => inForce(name),
   },
   'an Organization is made': {
     kind: 'organization',
     given: async () => {},
     when: (name) => apply(anOrganization(ns, name)),
-    then: async (name) => {
+    outcome: async (name) => {
       const live = await get('organization', ns, name)
       expect(live?.status.conditions).toEqual([
         expect.objectContaining({ type: 'Ready', status: 'True' }),
@@ -227,7 +227,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       await lives.live('organization', name)
     },
     when: (name) => remove('organization', ns, name),
-    then: async (name) => {
+    outcome: async (name) => {
       expect(await get('organization', ns, name)).toBeUndefined()
       expect(await sql('select 1 from cardea.organizations where name = $1', name)).toEqual([])
     },
@@ -236,7 +236,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     kind: 'project',
     given: async () => {},
     when: (name) => apply(aProject(ns, name)),
-    then: async (name) => {
+    outcome: async (name) => {
       const live = await get('project', ns, name)
       expect(live?.status.conditions).toEqual([
         expect.objectContaining({ type: 'Ready', status: 'True' }),
@@ -253,7 +253,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       await lives.live('project', name)
     },
     when: (name) => remove('project', ns, name),
-    then: async (name) => {
+    outcome: async (name) => {
       expect(await get('project', ns, name)).toBeUndefined()
       expect(await sql('select deleted_at from cardea.projects where name = $1', name)).toEqual([
         { deleted_at: expect.any(Date) },
@@ -287,7 +287,7 @@ test.each(Object.entries(scenarios))(
         // What the dead one had in its memory is lost.
         await lives.live(kind, name)
       }
-      await scenario.then(name)
+      await scenario.outcome(name)
       const writes = lives.client.writeCount
       await lives.live(kind, name)
       expect(lives.client.writeCount).toBe(writes)
