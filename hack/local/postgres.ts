@@ -33,8 +33,8 @@ export interface PostgresServer {
   /** The superuser's URL of a database. */
   superuserUrl(database: string): string
   stop(): Promise<void>
-  /** Ends the server like a crash and starts it again on the same port; resolves when it answers. */
-  crashAndRestart(): Promise<void>
+  /** Ends the server like a crash, and starts it again on the same port after `meanwhile`; resolves when it answers. */
+  crashAndRestart(meanwhile?: () => Promise<void>): Promise<void>
 }
 
 /**
@@ -79,8 +79,9 @@ export async function startPostgres(
       await daemon.stop()
       if (!durable) purgePostgres(directory)
     },
-    async crashAndRestart() {
+    async crashAndRestart(meanwhile) {
       await daemon.stop('SIGKILL')
+      await meanwhile?.()
       daemon = await launchUntilReady(launch, () => answers(superuserUrl('postgres')))
     },
   }

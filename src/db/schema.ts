@@ -2,7 +2,7 @@ import type { Pool } from 'pg'
 import { MigrationRefused, migrations } from './migrate.ts'
 import type { DatabaseLog } from './pool.ts'
 
-/** Milliseconds between two looks, and between two complaints. */
+/** Milliseconds between two looks, and between two complaints about the same thing. */
 const interval = 1000
 const complaint = 10_000
 
@@ -16,6 +16,7 @@ export async function waitForSchema(
   signal: AbortSignal,
 ): Promise<void> {
   const wanted = (await migrations()).length
+  let complained: string | undefined
   let complainedAt = Number.NEGATIVE_INFINITY
   for (;;) {
     signal.throwIfAborted()
@@ -26,18 +27,27 @@ export async function waitForSchema(
         `the database is at schema version ${found}, this program knows ${wanted}: run a newer Cardea`,
       )
     }
-    if (performance.now() - complainedAt >= complaint) {
+    const [reason, detail] = describe(found, wanted)
+    if (reason !== complained || performance.now() - complainedAt >= complaint) {
+      complained = reason
       complainedAt = performance.now()
-      if (typeof found === 'number') {
-        const message = 'waiting for the database to be migrated: run cardea migrate'
-        log.warn({ schemaVersion: found, wanted }, message)
-      } else
-        log.warn({ error: found.message, code: found.code }, 'waiting for PostgreSQL to answer')
+      log.warn(detail, reason)
     }
     await new Promise<void>((resolve) => {
       setTimeout(resolve, interval)
     })
   }
+}
+
+function describe(
+  found: number | NodeJS.ErrnoException,
+  wanted: number,
+): readonly [reason: string, detail: object] {
+  if (typeof found === 'number') {
+    const detail = { schemaVersion: found, wanted }
+    return ['waiting for the database to be migrated: run cardea migrate', detail]
+  }
+  return ['waiting for PostgreSQL to answer', { error: found.message, code: found.code }]
 }
 
 /** The number of migrations that were applied; 0 when there are none. */

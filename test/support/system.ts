@@ -23,6 +23,8 @@ export interface SystemOptions {
   readonly auths?: number
   readonly operatorSettings?: Settings
   readonly authSettings?: Settings
+  /** One that the caller has and keeps; otherwise the system has its own. */
+  readonly database?: TestDatabase
 }
 
 /** How a program ended and what it said. */
@@ -62,17 +64,16 @@ const lease = ['lease', 'cardea-operator', '--namespace=cardea-system', '--ignor
 /** Starts a system and waits until every process is ready. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const directory = temporaryDirectory('system')
-  const database = await testDatabase()
+  const database = options.database ?? (await testDatabase())
   const kmsKeyFile = writeKmsKey(directory)
   const kms = localKeyManagement(readFileSync(kmsKeyFile, 'utf8'))
   const operators: Program[] = []
   const auths: Program[] = []
 
   const startOperator = async (settings: Settings = {}): Promise<Program> => {
-    const { kubeconfig } = { kubeconfig: testCluster().operatorKubeconfig }
     const operator = await launchOperator({
       directory,
-      kubeconfig,
+      kubeconfig: testCluster().operatorKubeconfig,
       databaseUrl: database.operatorUrl,
       kmsKeyFile,
       name: `operator-${operators.length}`,
@@ -101,7 +102,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await Promise.all([...auths, ...operators].map(({ daemon }) => daemon.stop()))
     // One that was killed has not given it back, and the next file's operator would wait for it to run out.
     await testCluster().kubectl(['delete', ...lease])
-    await database.drop()
+    if (!options.database) await database.drop()
   }
 
   const system: System = {

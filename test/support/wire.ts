@@ -13,8 +13,8 @@ export interface Wire {
   close(): Promise<void>
 }
 
-/** Opens a way to a port of this machine. */
-export async function openWire(port: number): Promise<Wire> {
+/** Opens a way to a port of this machine. @param at where it begins; 0 for anywhere */
+export async function openWire(port: number, at = 0): Promise<Wire> {
   const sockets = new Set<Socket>()
   let silent = false
   const keep = (socket: Socket): void => {
@@ -35,7 +35,7 @@ export async function openWire(port: number): Promise<Wire> {
       keep(from)
     }
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(at, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address() as AddressInfo
   return {
