@@ -72,9 +72,9 @@ test('a revoked key is refused as soon as the revocation is committed', async ()
 
 test('a revocation is noticed while the listener is cut, again and again', async () => {
   const key = await anIndexedKey()
-  let cutting = true
+  const cutting = new AbortController()
   const cutter = (async () => {
-    while (cutting) {
+    while (!cutting.signal.aborted) {
       await cutListeners()
       await sleep(20)
     }
@@ -86,7 +86,7 @@ test('a revocation is noticed while the listener is cut, again and again', async
     await rival.close()
     return untilRefused(key, performance.now())
   })()
-  cutting = false
+  cutting.abort()
   await cutter
   expect(waited).toBeLessThan(3000)
   await eventually(() => auth.metric('cardea_feed_listener_connected')).toBe(1)

@@ -31,7 +31,7 @@ async function behindProxy(settings: Record<string, string> = {}) {
   return {
     proxy,
     auth,
-    async end() {
+    end: async () => {
       proxy.restore()
       await auth.stop()
       await proxy.close()

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { presentedCredential, readRequestHeaders } from './requestheaders.ts'
+
+const presented = (...raw: string[]) => presentedCredential(readRequestHeaders(raw))
+
+test.each<[string, string[], string | undefined]>([
+  ['nothing', [], undefined],
+  ['X-API-Key', ['X-API-Key', 'k'], 'k'],
+  ['x-api-key', ['x-api-key', 'k'], 'k'],
+  ['a bearer token', ['Authorization', 'Bearer t'], 't'],
+  ['the scheme in another case', ['authorization', 'bEaReR t'], 't'],
+  ['both alike', ['X-API-Key', 'k', 'Authorization', 'Bearer k'], 'k'],
+  ['both, and they differ', ['X-API-Key', 'k', 'Authorization', 'Bearer t'], ''],
+  ['X-API-Key twice', ['X-API-Key', 'k', 'x-api-key', 'k'], ''],
+  ['Authorization twice', ['Authorization', 'Basic x', 'Authorization', 'Bearer t'], ''],
+  ['another scheme', ['Authorization', 'Basic x'], undefined],
+  ['another scheme beside a key', ['Authorization', 'Digest x', 'X-API-Key', 'k'], 'k'],
+  ['a scheme that begins alike', ['Authorization', 'BearerX t'], undefined],
+  ['the scheme alone', ['Authorization', 'Bearer'], ''],
+  ['an empty key', ['X-API-Key', ''], ''],
+  ['an underscore twin', ['X_API_Key', 'k'], undefined],
+  ['a name of the same length', ['X-Api-Kez', 'k'], undefined],
+])('%s', (_, raw, credential) => {
+  expect(presented(...raw)).toBe(credential)
+})
+
+test('several origins are none that is listed', () => {
+  expect(readRequestHeaders([]).origin).toBeUndefined()
+  expect(readRequestHeaders(['Origin', 'https://a']).origin).toBe('https://a')
+  expect(readRequestHeaders(['Origin', 'https://a', 'origin', 'https://a']).origin).toBe('')
+})
+
+test('lines of X-Forwarded-For are one list, in their order', () => {
+  const raw = [
+    'X-Forwarded-For',
+    '192.0.2.1',
+    'Accept-Encoding',
+    'br',
+    'x-forwarded-for',
+    '10.0.0.1',
+  ]
+  expect(readRequestHeaders(raw).forwardedFor).toBe('192.0.2.1,10.0.0.1')
+})
+
+test.each<[string[], boolean]>([
+  [[], false],
+  [['Content-Length', '0'], false],
+  [['Content-Length', '1'], true],
+  [['Transfer-Encoding', 'chunked'], true],
+])('with %j there is a body: %s', (raw, hasBody) => {
+  expect(readRequestHeaders(raw).hasBody).toBe(hasBody)
+})

@@ -1,0 +1,80 @@
+import { beforeEach, expect, test } from 'vitest'
+import { Tenant } from './tenant.ts'
+
+let tenant: Tenant
+const organizationId = 'organization'
+
+beforeEach(() => {
+  tenant = new Tenant(organizationId)
+  tenant.setOrganization({ id: organizationId, name: 'acme' })
+})
+
+function bind(
+  id: string,
+  role: string,
+  apiKeys: readonly string[],
+  projectId: string | null = null,
+) {
+  const subjects = apiKeys.map((name) => ({ kind: 'APIKey', name }))
+  tenant.setBinding(id, { organizationId, id, projectId, role, subjects })
+}
+const rolesOf = (name: string, projectId?: string) => tenant.grants.ofApiKey(name, projectId).roles
+
+test('roles on the organization hold on every project, and those on a project there alone', () => {
+  bind('1', 'viewer', ['ci', 'other'])
+  bind('2', 'admin', ['ci'], 'scanner')
+  expect(rolesOf('ci')).toEqual(['viewer'])
+  expect(rolesOf('ci', 'scanner')).toEqual(['admin', 'viewer'])
+  expect(rolesOf('ci', 'billing')).toEqual(['viewer'])
+  expect(rolesOf('nobody', 'scanner')).toEqual([])
+})
+
+test('a user or a group of the same name is somebody else', () => {
+  const subjects = ['User', 'Group'].map((kind) => ({ kind, name: 'ci' }))
+  tenant.setBinding('1', { organizationId, id: '1', projectId: null, role: 'owner', subjects })
+  expect(rolesOf('ci')).toEqual([])
+})
+
+test('a custom role permits what it says, and one that is gone permits nothing', () => {
+  bind('1', 'runner', ['ci'])
+  bind('2', 'viewer', ['ci'])
+  expect(rolesOf('ci')).toEqual(['viewer'])
+  tenant.setRole('r', { organizationId, id: 'r', name: 'runner', permissions: ['scans:run'] })
+  expect(tenant.grants.ofApiKey('ci', undefined).permissions).toContain('scans:run')
+  tenant.setRole('r', undefined)
+  expect(rolesOf('ci')).toEqual(['viewer'])
+})
+
+test('a custom role with the name of a built-in one changes nothing of it', () => {
+  bind('1', 'viewer', ['ci'])
+  tenant.setRole('r', { organizationId, id: 'r', name: 'viewer', permissions: ['everything:*'] })
+  expect(tenant.grants.ofApiKey('ci', undefined).permissions).not.toContain('everything:*')
+})
+
+test('many subjects are found like few', () => {
+  const names = Array.from({ length: 500 }, (_, number) => `key-${number}`)
+  bind('1', 'viewer', names.slice(0, 300))
+  bind('2', 'admin', names.slice(200), 'scanner')
+  expect(rolesOf('key-0', 'scanner')).toEqual(['viewer'])
+  expect(rolesOf('key-250', 'scanner')).toEqual(['admin', 'viewer'])
+  expect(rolesOf('key-499')).toEqual([])
+  expect(rolesOf('key-500')).toEqual([])
+})
+
+test('a project that was renamed is found by its new name, one that is gone by none', () => {
+  const row = { organizationId, id: 'p', name: 'former' }
+  tenant.setProject('p', row)
+  const project = tenant.project('p')
+  expect(tenant.projectByName('former')).toBe(project)
+  tenant.setProject('p', { ...row, name: 'present' })
+  expect(tenant.projectByName('former')).toBeUndefined()
+  expect(tenant.projectByName('present')).toBe(project)
+  tenant.setProject('p', undefined)
+  expect(tenant.projectByName('present')).toBeUndefined()
+  expect(project.name).toBeUndefined()
+})
+
+test('no name can break out of a header', () => {
+  tenant.setOrganization({ id: organizationId, name: 'a\r\nx-cardea-roles: owner"' })
+  expect(tenant.name).toBe('a%0D%0Ax-cardea-roles:%20owner%22')
+})
