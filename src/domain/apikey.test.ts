@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { digestApiKey, lastFour, mintApiKey, readApiKey } from './apikey.ts'
+import { digestApiKey, lastFour, mintApiKey, readApiKey, withoutApiKeys } from './apikey.ts'
 
 const prefixes = fc.stringMatching(/^[a-z][a-z0-9]{1,9}$/)
 const random32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
@@ -63,4 +63,21 @@ test('the published vector', () => {
   expect(digestApiKey(key).toString('hex')).toMatchInlineSnapshot(
     `"6713279bb82cde3d4855d58bf8899b7921f37f1d8d3ddbf4b712ede15156f9c0"`,
   )
+})
+
+test('a key is left out of a text wherever it stands, and the rest stays', () => {
+  fc.assert(
+    fc.property(prefixes, random32, (prefix, random) => {
+      const key = mintApiKey(prefix, random)
+      expect(withoutApiKeys(`/files/${key}/${key.slice(0, -4)}?`)).toBe(
+        '/files/[redacted]/[redacted]?',
+      )
+    }),
+  )
+  for (const text of [
+    '/scans/2026-11',
+    'req_0123456789abcdef',
+    '00-4bf92f3577b34da6a3ce929d0e0e4736-01',
+  ])
+    expect(withoutApiKeys(text)).toBe(text)
 })

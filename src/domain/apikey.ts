@@ -10,6 +10,7 @@ const bodyLength = 43
 const checksumLength = 6
 const prefixShape = /^[a-z][a-z0-9]{1,9}$/
 const underscore = 0x5f
+const keyLike = /[a-z][a-z0-9]{1,9}_[0-9A-Za-z]{20,}/g
 const foreign = /^[\x21-\x7e]{16,256}$/
 
 /** The random part's length in bytes: 256 bits, for which an unsalted digest is enough. */
@@ -37,6 +38,11 @@ export function mintApiKey(prefix: string, random: Uint8Array): string {
 export function readApiKey(text: string): ApiKeyShape {
   if (hasChecksum(text)) return 'cardea'
   return foreign.test(text) ? 'foreign' : 'malformed'
+}
+
+/** The text without what looks like an API key or most of one, for logs and wherever else somebody may read it. */
+export function withoutApiKeys(text: string): string {
+  return text.replace(keyLike, '[redacted]')
 }
 
 /** SHA-256 of the key's UTF-8 bytes, 32 bytes: what is stored and what a request is judged by. */

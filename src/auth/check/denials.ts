@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { withoutApiKeys } from '../../domain/apikey.ts'
 import type { Credential } from '../index/credential.ts'
 import type { AuthLog } from '../log.ts'
 import type { ProblemCode } from '../problem.ts'
@@ -64,11 +65,11 @@ export class DenialLog {
   }
 }
 
-/** The original request without its query, where secrets may be. */
+/** The original request without its query, where secrets may be, and without keys that stand elsewhere. */
 function originalRequest({ headers }: IncomingMessage): object {
   const first = (...names: string[]): string | undefined => {
     const value = names.map((name) => headers[name]).find((text) => typeof text === 'string')
-    return typeof value === 'string' ? value.slice(0, 256) : undefined
+    return typeof value === 'string' ? withoutApiKeys(value).slice(0, 256) : undefined
   }
   return {
     originalMethod: first('x-forwarded-method', 'x-original-method'),
