@@ -15,7 +15,12 @@ test.each([
   [
     other,
     false,
-    'Project "scanner" exists already and belongs to Project globex/scanner of installation west: delete the other one, or choose another name.',
+    'Project "scanner" exists already and belongs to Project globex/scanner of installation west: delete it there with deletionPolicy Delete, or choose another name.',
+  ],
+  [
+    { ...other, deletedAt: new Date() },
+    false,
+    'Project "scanner" exists already and belongs to the deleted Project globex/scanner of installation west: make it there again with deletionPolicy Delete and delete it, or choose another name.',
   ],
   [
     api,

@@ -139,6 +139,8 @@ export function conflictMessage(
   const owner = describeOwner(object.kind, row)
   const remedy = adoptable
     ? 'set spec.adoptionPolicy to IfUnowned to take it over, delete it there, or choose another name'
-    : 'delete the other one, or choose another name'
+    : row.deletedAt
+      ? 'make it there again with deletionPolicy Delete and delete it, or choose another name'
+      : 'delete it there with deletionPolicy Delete, or choose another name'
   return `${object.kind} "${object.metadata.name}" exists already and belongs to ${owner}: ${remedy}.`
 }

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { apiKeyKind } from '../api/v1alpha1/apikey.ts'
 import { organizationKind } from '../api/v1alpha1/organization.ts'
 import type { Change } from '../db/changes.ts'
 import type { Fence } from '../db/transaction.ts'
@@ -65,20 +66,52 @@ export function buildOperator(options: OperatorOptions) {
   add(new RBACBindingReconciler(deps))
   return {
     /** Takes in what the change feed tells. */
-    changed: (changes: readonly Change[]): void =>
+    changed(changes: readonly Change[]): void {
+      const resources = new ResourcesById(stores)
       wakeHandMade(changes, {
-        installation: config.installation,
+        installation,
         changedByHand,
-        resourceOf: (kind, id) => resourceOf(stores.get(kind), id),
+        resourceOf: (kind, id) => resources.find(kind, id),
         wake: (reference, reason) => manager.wake(reference, reason),
-      }),
+      })
+    },
+    /** Anything may have been changed by anybody, as after a restore: every record is examined, and every secret opened. */
+    reloaded(): void {
+      for (const served of stores.values()) {
+        for (const object of served.values()) {
+          const id = statusId(object)
+          if (object.kind === apiKeyKind.kind && id !== undefined) changedByHand.add(id)
+          manager.wake(referenceOf(object), 'the change feed begins anew')
+        }
+      }
+    },
   }
 }
 
-function resourceOf(store: ObjectStore<KubeObject> | undefined, id: string): string | undefined {
-  for (const object of store?.values() ?? []) {
-    const { kind, metadata, status } = object as KubeObject & { status?: { id?: string } }
-    if (status?.id === id) return referenceKey(kind, metadata.namespace, metadata.name)
+/** The resources whose status shows an id, of those kinds that are asked for. Good for one batch of changes. */
+class ResourcesById {
+  readonly #stores: ReadonlyMap<string, ObjectStore<KubeObject>>
+  readonly #byKind = new Map<string, ReadonlyMap<string | undefined, string>>()
+
+  constructor(stores: ReadonlyMap<string, ObjectStore<KubeObject>>) {
+    this.#stores = stores
   }
-  return undefined
+
+  /** The reference key of the resource; undefined when there is none. */
+  find(kind: string, id: string): string | undefined {
+    const objects = (): Iterable<KubeObject> => this.#stores.get(kind)?.values() ?? []
+    const known =
+      this.#byKind.get(kind) ??
+      new Map([...objects()].map((object) => [statusId(object), referenceOf(object)]))
+    this.#byKind.set(kind, known)
+    return known.get(id)
+  }
+}
+
+function statusId(object: KubeObject): string | undefined {
+  return (object as KubeObject & { status?: { id?: string } }).status?.id
+}
+
+function referenceOf({ kind, metadata }: KubeObject): string {
+  return referenceKey(kind, metadata.namespace, metadata.name)
 }

@@ -123,7 +123,7 @@ test('an Organization whose name another namespace has names the owner, whatever
   await apply(anOrganization(elsewhere, 'acme', { adoptionPolicy: 'IfUnowned' }))
   const live = await whenReady('organization', elsewhere, 'acme', 'False', 'Conflict')
   expect(messageOf(live)).toBe(
-    `Organization "acme" exists already and belongs to Organization ${ns}/acme of installation test: delete the other one, or choose another name.`,
+    `Organization "acme" exists already and belongs to Organization ${ns}/acme of installation test: delete it there with deletionPolicy Delete, or choose another name.`,
   )
   expect(live.status.id).toBeUndefined()
 })

@@ -33,6 +33,9 @@ const sql = async (text: string, ...values: unknown[]): Promise<Loose[]> =>
   (await superuser.query(text, values)).rows
 const status = async (name: string) => (await get('apikey', ns, name))?.status
 
+/** Each test plays its scenario some thirty times; ms. */
+const timeout = 180_000
+
 interface Scenario {
   readonly kind: ReconciledKind
   /** What is there before, put in force by an operator that lives. */
@@ -306,24 +309,29 @@ test.each(Object.entries(scenarios))(
       }
     }
   },
+  timeout,
 )
 
-test('killed at every call of a move of its Secret, and moved on or back before the next operator: none is left behind', async () => {
-  const move = (name: string, to: string) =>
-    apply(anAPIKey(ns, name, { secretRef: { name: `${name}-${to}` } }))
-  const calls = async (name: string, goal: string, lifetime?: number) => {
-    await aKey(name)
-    await move(name, 'moved')
-    const process = await lives.live('apikey', name, {
-      ...(lifetime !== undefined && { lifetime }),
-    })
-    await move(name, goal)
-    await lives.live('apikey', name)
-    await inForce(name, { secretName: `${name}-${goal}` })
-    return process.calls.length
-  }
-  for (const goal of ['secret', 'further']) {
-    const all = await calls(`moved-${goal}`, goal)
-    for (let made = 0; made <= all; made += 1) await calls(`moved-${goal}-${made}`, goal, made)
-  }
-})
+test(
+  'killed at every call of a move of its Secret, and moved on or back before the next operator: none is left behind',
+  async () => {
+    const move = (name: string, to: string) =>
+      apply(anAPIKey(ns, name, { secretRef: { name: `${name}-${to}` } }))
+    const calls = async (name: string, goal: string, lifetime?: number) => {
+      await aKey(name)
+      await move(name, 'moved')
+      const process = await lives.live('apikey', name, {
+        ...(lifetime !== undefined && { lifetime }),
+      })
+      await move(name, goal)
+      await lives.live('apikey', name)
+      await inForce(name, { secretName: `${name}-${goal}` })
+      return process.calls.length
+    }
+    for (const goal of ['secret', 'further']) {
+      const all = await calls(`moved-${goal}`, goal)
+      for (let made = 0; made <= all; made += 1) await calls(`moved-${goal}-${made}`, goal, made)
+    }
+  },
+  timeout,
+)

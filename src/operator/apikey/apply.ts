@@ -87,7 +87,9 @@ export async function applyKey(
 
 /** The value of the request to rotate, answered or not. A key that was minted elsewhere is not rotated here. */
 function rotationRequest(apiKey: APIKey): string | undefined {
-  return apiKey.spec.secretRef && apiKey.metadata.annotations?.[rotateRequestedAt]?.slice(0, 253)
+  const value = apiKey.spec.secretRef && apiKey.metadata.annotations?.[rotateRequestedAt]
+  // As PostgreSQL keeps it, which knows neither half a character nor NUL: otherwise it never reads as answered.
+  return value?.slice(0, 253).toWellFormed().replaceAll('\0', '\uFFFD')
 }
 
 function isNothing(changes: SecretChanges): boolean {

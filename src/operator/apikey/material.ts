@@ -33,6 +33,17 @@ export function sealedFor(row: Pick<ApiKeySecretRow, 'envelope'>): string | unde
   return isEnvelope(row.envelope) ? row.envelope.aad['name'] : undefined
 }
 
+/** What is known of a row without opening it. */
+export interface Judgement {
+  /** It is taken as it is. */
+  readonly trusted: (row: ApiKeySecretRow) => boolean
+  /**
+   * It may go when the KMS has never heard of the key that sealed it. Never said of a secret that the status lists: a key
+   * file that is mounted wrongly must not revoke everybody.
+   */
+  readonly expendable: (row: ApiKeySecretRow) => boolean
+}
+
 export interface Examination {
   readonly sound: readonly ApiKeySecretRow[]
   /** Rows that no key of ours belongs to: somebody wrote them, or changed their digest. */
@@ -50,14 +61,15 @@ export async function examineSecrets(
   kms: KeyManagement,
   rows: readonly ApiKeySecretRow[],
   contextFor: (secretName: string) => Context,
-  trusted: (row: ApiKeySecretRow) => boolean,
+  { trusted, expendable }: Judgement,
 ): Promise<Examination> {
   const sound: ApiKeySecretRow[] = []
   const bogus: ApiKeySecretRow[] = []
   let prefix: string | undefined
   for (const row of rows) {
     const live = row.source === 'minted' && row.revokedAt === null
-    const key = live && !trusted(row) ? await keyOf(kms, row, contextFor) : undefined
+    const key =
+      live && !trusted(row) ? await keyOf(kms, row, contextFor, expendable(row)) : undefined
     if (key !== undefined && row.expiresAt === null) prefix = prefixOf(key)
     ;(live && (key !== undefined || trusted(row)) ? sound : bogus).push(row)
   }
@@ -69,10 +81,15 @@ async function keyOf(
   kms: KeyManagement,
   row: ApiKeySecretRow,
   contextFor: (secretName: string) => Context,
+  expendable: boolean,
 ): Promise<string | undefined> {
   const name = sealedFor(row)
   if (name === undefined) return undefined
-  const key = await openKey(kms, row.envelope, contextFor(name))
+  const key = await openKey(kms, row.envelope, contextFor(name)).catch((error: unknown) => {
+    const unknown = error instanceof KeyManagementError && error.code === 'not_found'
+    if (unknown && expendable) return undefined
+    throw error
+  })
   if (key === undefined || !timingSafeEqual(digestApiKey(key), row.digest)) return undefined
   return lastFour(key) === row.lastFour ? key : undefined
 }

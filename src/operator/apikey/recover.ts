@@ -12,7 +12,7 @@ import { apiKeyContext } from './aad.ts'
 import { type Moment, noChanges, type SecretChanges } from './change.ts'
 import { envelopeEntry } from './delivery.ts'
 import type { Seen } from './look.ts'
-import { digestLabel, examineSecrets, openKey } from './material.ts'
+import { digestLabel, examineSecrets, type Judgement, openKey } from './material.ts'
 
 export interface Recovered {
   /** The secrets that Cardea minted, as they are or as they will be after the changes. */
@@ -69,13 +69,17 @@ export async function recoverSecrets(
 const altered = 'not minted by Cardea, or altered, and were removed'
 
 /** Rows that the status lists are taken as they are, unless there is a sign of a hand at work. */
-function trust(apiKey: APIKey, seen: Seen, moment: Moment): (row: ApiKeySecretRow) => boolean {
+function trust(apiKey: APIKey, seen: Seen, moment: Moment): Judgement {
   const listed = new Map(apiKey.status?.keys?.map((key) => [key.id, key]))
   const shown = seen.secret?.metadata.labels?.['cardea.dev/digest']
-  return (row) => {
-    if (moment.suspicious || listed.get(row.id)?.lastFour !== (row.lastFour ?? undefined))
-      return false
-    return row.expiresAt !== null || shown === digestLabel(row.digest)
+  return {
+    trusted: (row) => {
+      if (moment.suspicious || listed.get(row.id)?.lastFour !== (row.lastFour ?? undefined))
+        return false
+      return row.expiresAt !== null || shown === digestLabel(row.digest)
+    },
+    // Without a status, as after a restore, nobody can tell which rows were ours.
+    expendable: (row) => listed.size > 0 && !listed.has(row.id),
   }
 }
 
