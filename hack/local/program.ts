@@ -73,7 +73,7 @@ export async function startAuth(
 }
 
 /** As in the chart: what the operator needs at its start would otherwise stay its memory. */
-const SMALL = ['--max-semi-space-size=8', '--optimize-for-size']
+const SMALL = ['--max-semi-space-size=8']
 
 async function startProgram(
   name: string,

@@ -134,6 +134,8 @@ export class ChangeFeed {
       const looks = await this.#session()
       // A server that takes connections and breaks them at once must not be hammered.
       wait = looks > 0 ? backOff.first : Math.min(wait * 2, backOff.most)
+      this.#alarm.hush()
+      // A stop that rang before the hush is seen here, one that rings after it ends the sleep.
       if (!this.#stopped) await this.#alarm.sleep(wait * (0.5 + Math.random() / 2))
     }
   }
@@ -158,6 +160,7 @@ export class ChangeFeed {
       this.#complain(error, looks)
     } finally {
       this.#connected = false
+      this.#socket = undefined
       // Not end(): it would wait for a server that may have gone silent.
       socket.destroy()
     }
@@ -173,7 +176,10 @@ export class ChangeFeed {
       keepAlive: true,
       stream: () => socket,
     })
-    const wake = () => this.#alarm.ring()
+    // The end of a connection that was given up already must not cut the back-off short.
+    const wake = () => {
+      if (this.#socket === socket) this.#alarm.ring()
+    }
     client.on('notification', wake)
     client.on('end', wake)
     client.on('error', wake)

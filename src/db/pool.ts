@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly log: DatabaseLog
   /** Connections at most; 10 when left out. */
   readonly max?: number
+  /** Milliseconds to wait for a connection, free or new; 3 s when left out. */
+  readonly connectTimeout?: number
   /** Milliseconds that one query may take before its connection is given up; 10 s when left out. */
   readonly queryTimeout?: number
 }
@@ -26,7 +28,7 @@ export function openPool(options: PoolOptions): Pool {
     connectionString: options.connectionString,
     application_name: options.applicationName,
     max: options.max ?? 10,
-    connectionTimeoutMillis: 3000,
+    connectionTimeoutMillis: options.connectTimeout ?? 3000,
     idleTimeoutMillis: 30_000,
     // A connection that outlives a failover behind a virtual address would stay with the old server.
     maxLifetimeSeconds: 1800,

@@ -1,10 +1,9 @@
 import { hostname } from 'node:os'
 import { AuthService } from '../auth/service.ts'
 import { type AuthConfig, readAuthConfig } from '../config/auth.ts'
-import { ConfigurationError } from '../config/environment.ts'
-import { MigrationRefused } from '../db/migrate.ts'
 import { openPool } from '../db/pool.ts'
 import { waitForSchema } from '../db/schema.ts'
+import { explainEnd } from './end.ts'
 import { listening } from './listen.ts'
 import { openLogger } from './logger.ts'
 import { releaseMemory } from './memory.ts'
@@ -19,9 +18,7 @@ export async function runAuth(): Promise<number> {
   try {
     return await run(readAuthConfig(process.env, `${hostname()}-${process.pid}`))
   } catch (error) {
-    if (!(error instanceof ConfigurationError || error instanceof MigrationRefused)) throw error
-    process.stderr.write(`${name}: ${error.message}\n`)
-    return 2
+    return explainEnd(error, name)
   }
 }
 

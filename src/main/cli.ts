@@ -28,14 +28,21 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   },
   operator: async () => {
     const { runOperator } = await import('./operator.ts')
-    return () => runOperator()
+    return async (args) => (args.includes('--help') ? print(programHelp) : runOperator())
   },
   auth: async () => {
     const { runAuth } = await import('./auth.ts')
-    return () => runAuth()
+    return async (args) => (args.includes('--help') ? print(programHelp) : runAuth())
   },
   version: async () => async () => print(`cardea ${version}\n`),
 }
+
+const programHelp = `Usage: cardea operator
+       cardea auth
+
+Runs the program until SIGTERM or SIGINT. Both are told what to do by environment variables; a missing or wrong one
+stops them with its name. The chart's README lists them, and ./hack/up shows a set that works.
+`
 
 const migrateHelp = `Usage: cardea migrate
 

@@ -6,13 +6,13 @@ import { ConfigurationError } from '../config/environment.ts'
 import { type OperatorConfig, readOperatorConfig } from '../config/operator.ts'
 import { ChangeFeed } from '../db/changes.ts'
 import { takeLeadership } from '../db/leadership.ts'
-import { MigrationRefused } from '../db/migrate.ts'
 import { openPool } from '../db/pool.ts'
 import { waitForSchema } from '../db/schema.ts'
 import { KubeClient } from '../k8s/client.ts'
 import { Manager } from '../k8s/manager.ts'
 import { RuntimeMetrics } from '../k8s/metrics.ts'
 import { buildOperator } from '../operator/operator.ts'
+import { explainEnd } from './end.ts'
 import { openKeyManagement } from './kms.ts'
 import { measured } from './kmsmetrics.ts'
 import { listening } from './listen.ts'
@@ -28,20 +28,10 @@ const pruning = { every: 300_000, keep: '1 hour' } as const
 
 /** `cardea operator`: runs until it is told to stop. @returns the exit code */
 export async function runOperator(): Promise<number> {
-  let config: OperatorConfig
   try {
-    config = readOperatorConfig(process.env, `${hostname()}-${process.pid}`)
+    return await run(readOperatorConfig(process.env, `${hostname()}-${process.pid}`))
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error
-    process.stderr.write(`${name}: ${error.message}\n`)
-    return 2
-  }
-  try {
-    return await run(config)
-  } catch (error) {
-    if (!(error instanceof ConfigurationError || error instanceof MigrationRefused)) throw error
-    process.stderr.write(`${name}: ${error.message}\n`)
-    return 2
+    return explainEnd(error, name)
   }
 }
 
@@ -62,7 +52,9 @@ async function run(config: OperatorConfig): Promise<number> {
     connectionString: config.databaseUrl,
     applicationName: name,
     log: logger,
-    max: config.concurrency + 4,
+    max: 2 * config.concurrency + 4,
+    // Passes of all kinds share the connections: to wait for a free one is no sign that the database is away.
+    connectTimeout: 10_000,
   })
   const metrics = new RuntimeMetrics(registry)
   const client = KubeClient.fromKubeConfig(loadKubeConfig(), {
@@ -119,7 +111,10 @@ async function run(config: OperatorConfig): Promise<number> {
       connectionString: config.changesDatabaseUrl,
       applicationName: `${name}-changes`,
       log: logger,
-      onReload: async () => {},
+      onReload: async () => {
+        // At the start every resource is looked at anyway.
+        if (feed.reloads > 0) operator.reloaded()
+      },
       onChanges: async (changes) => operator.changed(changes),
     })
     // A signal may come while the API server is away and the caches cannot be filled.
@@ -142,7 +137,7 @@ async function run(config: OperatorConfig): Promise<number> {
     await manager.stop(code === 0 ? config.drainTimeout : 0)
     return code
   } catch (error) {
-    if (stopping.signal.aborted) return 0
+    if (stopping.signal.aborted) return await ended.code
     throw error
   } finally {
     probes.close()

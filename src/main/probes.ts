@@ -13,7 +13,9 @@ export async function serveProbes(
   probes: Probes,
 ): Promise<Server> {
   const server = createServer((request, response) => {
-    void answer(request.url ?? '', request.method ?? '', response, probes)
+    answer(request.url ?? '', request.method ?? '', response, probes).catch(() => {
+      send(response, 500, 'the answer could not be made')
+    })
   })
   server.requestTimeout = 10_000
   server.headersTimeout = 5000

@@ -45,7 +45,7 @@ export async function launchOperator(options: {
     ...options.settings,
   }
   // As the chart does: the young generation grows to what a start-up needs, and stays so.
-  const nodeOptions = ['--max-semi-space-size=8', '--optimize-for-size']
+  const nodeOptions = ['--max-semi-space-size=8']
   return launch('operator.ts', { name, directory, settings, nodeOptions })
 }
 
