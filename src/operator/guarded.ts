@@ -9,7 +9,7 @@ const neverConnected =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout/
 
 /** The database did not answer; people are told so, and the log gets the cause. */
-export class DatabaseUnavailableError extends Error {
+class DatabaseUnavailableError extends Error {
   override readonly name = 'DatabaseUnavailableError'
   readonly publicMessage =
     'PostgreSQL did not answer. What is in force stays in force, and the operator tries again.'

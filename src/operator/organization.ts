@@ -176,7 +176,7 @@ async function removeOrganization(
 }
 
 /** The row's values that the spec rules. What has no column of its own is kept as it was written. */
-export function organizationValues(organization: Organization) {
+function organizationValues(organization: Organization) {
   const { displayName, domains, owners, management, apiKeys, ...rest } = organization.spec
   const {
     suspend: _suspend,

@@ -69,7 +69,7 @@ async function overQuota(tx: Transaction): Promise<string | undefined> {
 }
 
 /** The row's values that the spec rules. */
-export function projectValues(project: Project): Partial<ProjectRow> {
+function projectValues(project: Project): Partial<ProjectRow> {
   const { displayName, description, overrides } = project.spec
   return { displayName, description: description ?? null, settings: overrides ?? {} }
 }

@@ -39,7 +39,7 @@ export function admin(): KubeClient {
 }
 
 /** By its name in lower case: `apikey`. */
-export function kindOf(name: string): ResourceKind {
+function kindOf(name: string): ResourceKind {
   const kind = served.get(name.toLowerCase())
   if (!kind) throw new Error(`tests know no kind ${name}`)
   return kind

@@ -2,7 +2,7 @@ import { group } from '../../api/v1alpha1/group.ts'
 import type { Context } from '../../kms/keymanagement.ts'
 
 /** The field of an APIKey that its envelope holds. */
-export const apiKeyField = 'apiKey'
+const apiKeyField = 'apiKey'
 
 /**
  * What the envelope of an API key is bound to, rebuilt from the live objects: copied to another Secret, namespace or

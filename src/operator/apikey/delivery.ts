@@ -8,7 +8,7 @@ import type { OperatorDependencies } from '../dependencies.ts'
 import { apiKeyContext } from './aad.ts'
 import { digestLabel, openKey } from './material.ts'
 
-export const envelopeType = 'cardea.dev/envelope'
+const envelopeType = 'cardea.dev/envelope'
 export const envelopeEntry = 'envelope'
 const plainEntry = 'key'
 

@@ -17,7 +17,7 @@ export interface Objection {
 }
 
 /** The checks, in the order in which a person would mend them; the first objection counts. */
-export const checks: readonly ((situation: Situation) => Objection | undefined)[] = [
+const checks: readonly ((situation: Situation) => Objection | undefined)[] = [
   scopesAreInTheCatalogue,
   lifetimeIsShortEnough,
   plainSecretIsAllowed,
