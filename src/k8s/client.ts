@@ -1,7 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import { type Clock, type Random, systemClock } from './clock.ts'
 import { Connection } from './connection.ts'
-import { isNotFound, TransportError } from './errors.ts'
+import { isAbsence, isNotFound, TransportError } from './errors.ts'
 import type { KubeObject, Manifest, ResourceKind } from './object.ts'
 import { type Call, type CallLimits, Transport } from './transport.ts'
 import { readEvents, type WatchEvent } from './watchstream.ts'
@@ -94,7 +94,10 @@ export class KubeClient {
     return sum
   }
 
-  /** The object, or undefined when there is none. */
+  /**
+   * The object, or undefined when the server says of this very object that there is none. That the
+   * kind is not served, or that a proxy knows no such page, is an answer 404 too, and is thrown.
+   */
   async get<T extends KubeObject>(
     kind: ResourceKind,
     namespace: string,
@@ -105,7 +108,7 @@ export class KubeClient {
       const path = pathOf(kind, namespace, name)
       return decode(await this.#read('get', kind, path, {}, limits), kind) as T
     } catch (error) {
-      if (isNotFound(error)) return undefined
+      if (isAbsence(error, kind, name)) return undefined
       throw error
     }
   }

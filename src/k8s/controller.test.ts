@@ -8,7 +8,7 @@ import { ApiError, ConflictError, LeaseLostError } from './errors.ts'
 import { Informer } from './informer.ts'
 import { RuntimeMetrics } from './metrics.ts'
 import { type Condition, conditionOf, type Manifest } from './object.ts'
-import { done } from './reconciler.ts'
+import { done, waiting } from './reconciler.ts'
 
 let clock: ManualClock
 let version: number
@@ -97,7 +97,14 @@ function aController(
   const fail = (error: Error | undefined): void => {
     refuse = error
   }
-  return { controller, reconciler, informer, objects, writes, put, ready, fail, logger }
+  /** The object goes, as when somebody has taken its finalizer away. */
+  const vanish = (name: string): void => {
+    const { metadata, ...rest } = objects.get(name) as Widget
+    objects.delete(name)
+    const object = { ...rest, metadata: { ...metadata, finalizers: [] } }
+    informer.store.receive({ type: 'DELETED', object })
+  }
+  return { controller, reconciler, informer, objects, writes, put, vanish, ready, fail, logger }
 }
 
 test('nothing is reconciled before it is started', async () => {
@@ -213,7 +220,8 @@ test('an object that vanishes under a pass is no fault', async () => {
   put('a')
   await clock.advance(600_000)
   expect(reconciler.passesOf('a')).toBe(1)
-  expect(logger.lines).toEqual([])
+  expect(reconciler.finalized).toEqual(['a'])
+  expect(logger.lines.filter((line) => line.level !== 'info')).toEqual([])
 })
 
 test('a status that could not be written is tried again', async () => {
@@ -304,4 +312,77 @@ test('stopping waits for what is under way, and aborting does not blame the obje
   put('b')
   await clock.advance(600_000)
   expect(writes).toEqual([])
+})
+
+test('what goes past its finalizer is finalized all the same, however often that fails', async () => {
+  let failures = 3
+  const { controller, put, vanish, reconciler, logger } = aController({
+    finalize: async (widget) => {
+      if (failures-- > 0) throw new Error('no database')
+      return done(`size ${widget.spec.size}`)
+    },
+  })
+  controller.start()
+  put('a', { spec: { size: 7 } })
+  await settle()
+  vanish('a')
+  await clock.advance(600_000)
+  expect(reconciler.finalized).toEqual(['a', 'a', 'a', 'a'])
+  expect(reconciler.passesOf('a')).toBe(1)
+  expect(reconciler.overlapped).toBe(false)
+  expect(logger.lines.at(-1)?.text).toContain('size 7')
+  controller.wake('ns/a', 'test')
+  await clock.advance(600_000)
+  expect(reconciler.finalized).toHaveLength(4)
+})
+
+test('what was finalized in order, or was never begun, is not finalized when it goes', async () => {
+  const { controller, put, vanish, objects, informer, reconciler } = aController()
+  controller.start()
+  put('a')
+  put('asleep', { spec: { suspend: true } })
+  await settle()
+  const { metadata } = objects.get('a') as Widget
+  const at = '2026-01-01T00:00:00Z'
+  put('a', { metadata: { ...metadata, resourceVersion: '900', deletionTimestamp: at } })
+  await settle()
+  expect(reconciler.finalized).toEqual(['a'])
+  informer.store.receive({ type: 'DELETED', object: objects.get('a') as Widget })
+  vanish('asleep')
+  await clock.advance(600_000)
+  expect(reconciler.finalized).toEqual(['a'])
+})
+
+test('what waits to be finalized is asked again when it is woken, until its name is taken', async () => {
+  const { controller, put, vanish, reconciler } = aController({
+    finalize: async () => waiting('DeletionBlocked', 'A child is left.'),
+  })
+  controller.start()
+  put('a')
+  await settle()
+  vanish('a')
+  await settle()
+  expect(reconciler.finalized).toHaveLength(1)
+  controller.wake('ns/a', 'its child is gone')
+  await settle()
+  expect(reconciler.finalized).toHaveLength(2)
+  await clock.advance(400_000)
+  expect(reconciler.finalized).toHaveLength(3)
+  put('a')
+  await clock.advance(1_000_000)
+  expect(reconciler.finalized).toHaveLength(3)
+  expect(reconciler.passesOf('a')).toBeGreaterThan(1)
+})
+
+test('a standby finalizes what went when it comes to lead, and keeps a bounded number', async () => {
+  const { controller, put, vanish, reconciler } = aController()
+  for (let i = 0; i < 1200; i += 1) put(`w${i}`, { status: { observedGeneration: 1 } })
+  for (let i = 0; i < 1200; i += 1) vanish(`w${i}`)
+  await clock.advance(600_000)
+  expect(reconciler.finalized).toEqual([])
+  expect(controller.queue.depth('low') + controller.queue.depth('high')).toBe(1000)
+  controller.start()
+  await clock.advance(1000)
+  expect(reconciler.finalized).toHaveLength(1000)
+  expect(reconciler.finalized).toContain('w1199')
 })

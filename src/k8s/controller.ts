@@ -2,12 +2,15 @@ import { jittered, type Random } from './clock.ts'
 import type { Informer } from './informer.ts'
 import type { MeasuredController, ReconcileResult, RuntimeMetrics } from './metrics.ts'
 import { type CustomResource, objectKey } from './object.ts'
-import { Pass, type PassEnd, type PassOptions, PassTimeoutError } from './pass.ts'
+import { finalizerOf, Orphans } from './orphans.ts'
+import { Pass, type PassEnd, type PassOptions } from './pass.ts'
+import { PassTimeoutError } from './patience.ts'
 import { type Priority, WorkQueue } from './queue.ts'
 import type { Change } from './store.ts'
 import { wakesItself } from './wakeup.ts'
 
-export interface ControllerOptions<T extends CustomResource> extends Omit<PassOptions<T>, 'store'> {
+export interface ControllerOptions<T extends CustomResource>
+  extends Omit<PassOptions<T>, 'store' | 'finalized'> {
   readonly informer: Informer<T>
   readonly random: Random
   readonly metrics: RuntimeMetrics
@@ -25,6 +28,8 @@ const WORKER_GRACE = 10_000
 const ABORT_GRACE = 2000
 /** A `requeueAt` in the past is a mistake, and must not become a busy loop. */
 const SOONEST = 1000
+/** A standby cannot tell the leader's work from an orphan. It keeps what the leader may not have got to. */
+const MOST_ORPHANS_OF_STANDBY = 1000
 
 /** Calls one reconciler, for one kind: decides which object is next, and when. */
 export class Controller<T extends CustomResource> implements MeasuredController {
@@ -33,6 +38,7 @@ export class Controller<T extends CustomResource> implements MeasuredController 
   readonly queue: WorkQueue
   readonly #options: ControllerOptions<T>
   readonly #pass: Pass<T>
+  readonly #orphans: Orphans<T>
   readonly #stopping = new AbortController()
   readonly #passes = new Set<Promise<void>>()
   /** Objects that were seen before they had a status: their first Ready is measured. */
@@ -44,7 +50,9 @@ export class Controller<T extends CustomResource> implements MeasuredController 
     this.kind = reconciler.resource.kind
     this.name = this.kind.toLowerCase()
     this.#options = options
-    this.#pass = new Pass({ ...options, store: informer.store })
+    this.#orphans = new Orphans(finalizerOf(reconciler.resource))
+    const finalized = (object: T): void => this.#orphans.finalized(object)
+    this.#pass = new Pass({ ...options, store: informer.store, finalized })
     this.queue = new WorkQueue({ clock, random, observer: metrics.queue(this.name) })
   }
 
@@ -53,18 +61,23 @@ export class Controller<T extends CustomResource> implements MeasuredController 
   /** Takes in a change of an object of this kind. */
   handle(change: Change<T>): void {
     const key = objectKey(change.object)
+    const orphaned = this.#orphans.take(change)
     if (change.deleted) {
       this.#fresh.delete(key)
-      return this.queue.forget(key)
+      this.queue.forget(key)
+      if (orphaned) this.#add(key, 'high', 'deleted without its finalizer')
+      if (!this.#running) this.#dropOldOrphans()
+      return
     }
     if (!change.previous && !change.object.status?.conditions) this.#fresh.add(key)
     const reason = wakesItself(change, this.#options.reconciler.resource.group)
     if (reason !== undefined) this.#add(key, change.initial ? 'low' : 'high', reason)
   }
 
-  /** Asks for a pass over an object; ignored when there is no such object. */
+  /** Asks for a pass over an object; ignored when there is no such object, nor anything left of one. */
   wake(key: string, reason: string, priority: Priority = 'high'): void {
-    if (this.#options.informer.store.get(key)) this.#add(key, priority, reason)
+    const known = this.#options.informer.store.get(key) ?? this.#orphans.get(key)
+    if (known) this.#add(key, priority, reason)
   }
 
   /** Begins to call the reconciler. The caches must have synced. */
@@ -99,6 +112,10 @@ export class Controller<T extends CustomResource> implements MeasuredController 
     this.queue.add(key, this.#running ? priority : 'low')
   }
 
+  #dropOldOrphans(): void {
+    for (const key of this.#orphans.limit(MOST_ORPHANS_OF_STANDBY)) this.queue.forget(key)
+  }
+
   async #work(): Promise<void> {
     for (;;) {
       const key = await this.queue.take()
@@ -123,16 +140,20 @@ export class Controller<T extends CustomResource> implements MeasuredController 
   async #process(key: string): Promise<void> {
     const { informer, clock, timeout, metrics } = this.#options
     const object = informer.store.get(key)
+    const orphan = object === undefined ? this.#orphans.get(key) : undefined
+    const subject = object ?? orphan?.object
     const started = clock.monotonic()
     const passing = new AbortController()
     const onStop = (): void => passing.abort(this.#stopping.signal.reason)
     const cancel = clock.after(timeout, () => passing.abort(new PassTimeoutError('time-out')))
     this.#stopping.signal.addEventListener('abort', onStop)
     try {
-      if (object === undefined) return this.queue.forget(key)
-      const end = await this.#pass.run(object, passing.signal)
+      if (subject === undefined) return this.queue.forget(key)
+      const { signal } = passing
+      const end = await (orphan ? this.#pass.bury(orphan, signal) : this.#pass.run(subject, signal))
+      if (orphan && end.end === 'idle') this.#orphans.settled(orphan)
       metrics.reconciled(this.name, resultOf(end), (clock.monotonic() - started) / 1000)
-      this.#settle(key, object, end)
+      this.#settle(key, subject, end)
     } finally {
       cancel()
       this.#stopping.signal.removeEventListener('abort', onStop)

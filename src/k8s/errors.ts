@@ -1,3 +1,5 @@
+import type { ResourceKind } from './object.ts'
+
 /**
  * Faults, and what people are shown of them. An error's `message` may hold anything: a query, a
  * host, a value that a server refused. It goes to the log. What goes to a status or an event is its
@@ -22,6 +24,13 @@ export function publicMessageOf(error: unknown): string {
   return 'An internal error occurred, and it is tried again. The log of the operator has the details.'
 }
 
+/** metav1.StatusDetails: what a refusal is about. `kind` is the plural. */
+export interface StatusDetails {
+  readonly group?: string | undefined
+  readonly kind?: string | undefined
+  readonly name?: string | undefined
+}
+
 /** The answer of an API server that refused. `reason` is metav1.StatusReason. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
@@ -29,9 +38,17 @@ export class ApiError extends Error {
   readonly reason: string
   /** Without the server's text: it may repeat the value that it refused. */
   readonly publicMessage: string
+  readonly details: StatusDetails
 
-  constructor(call: string, status: number, reason: string, message: string) {
+  constructor(
+    call: string,
+    status: number,
+    reason: string,
+    message: string,
+    details: StatusDetails = {},
+  ) {
     super(`${call}: ${status} ${reason}: ${message.slice(0, 2048)}`)
+    this.details = details
     this.status = status
     this.reason = reason
     this.publicMessage = `The Kubernetes API server refused to ${call} (${status} ${reason}); it is tried again.`
@@ -55,6 +72,15 @@ export class TransportError extends Error {
 export function isConflict(error: unknown): boolean {
   if (error instanceof ConflictError) return true
   return error instanceof ApiError && error.status === 409 && error.reason === 'Conflict'
+}
+
+/** Whether the server says that there is no object of this kind and name, and not that it knows no such kind. */
+export function isAbsence(error: unknown, kind: ResourceKind, name: string): boolean {
+  if (!(error instanceof ApiError) || error.reason !== 'NotFound') return false
+  const { details } = error
+  return (
+    (details.group ?? '') === kind.group && details.kind === kind.plural && details.name === name
+  )
 }
 
 export function isNotFound(error: unknown): boolean {

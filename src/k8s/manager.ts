@@ -198,7 +198,8 @@ export class Manager {
 
   /** What is being deleted may have waited for its last referrer to go. */
   #wakeDeleting(reference: string, referrer: string): void {
-    if (this.#get(reference)?.metadata.deletionTimestamp === undefined) return
+    const object = this.#get(reference)
+    if (object !== undefined && object.metadata.deletionTimestamp === undefined) return
     this.wake(reference, `${referrer} refers to it no more`)
   }
 

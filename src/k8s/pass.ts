@@ -1,5 +1,5 @@
 import type { KubeClient } from './client.ts'
-import { type Clock, sleep } from './clock.ts'
+import type { Clock } from './clock.ts'
 import {
   ApiError,
   ConflictError,
@@ -17,6 +17,8 @@ import {
   type KubeObject,
   objectKey,
 } from './object.ts'
+import { finalizerOf, type Orphaned } from './orphans.ts'
+import { isOver, PassTimeoutError, patiently } from './patience.ts'
 import type { Logger, Outcome, ReconcileContext, ReconcileEvent, Reconciler } from './reconciler.ts'
 import { computeStatus, statusEquals, type Verdict } from './status.ts'
 import type { ObjectStore } from './store.ts'
@@ -32,6 +34,8 @@ export interface PassOptions<T extends CustomResource> {
   readonly record: (object: KubeObject, event: ReconcileEvent) => void
   readonly get: (reference: string) => KubeObject | undefined
   readonly referrers: (object: T) => readonly string[]
+  /** Told when an object's finalize is done, before its finalizer is removed. */
+  readonly finalized?: (object: T) => void
 }
 
 /** How a pass ended, for who decides when the next is. */
@@ -42,14 +46,6 @@ export type PassEnd =
   /** Retried with back-off. `quiet`: somebody was faster, or we do not lead; nobody is told. */
   | { readonly end: 'failed'; readonly error: unknown; readonly quiet: boolean }
 
-/** Aborts a pass that takes too long. */
-export class PassTimeoutError extends Error {
-  override readonly name = 'PassTimeoutError'
-  readonly publicMessage = 'This takes longer than it may; it is tried again.'
-}
-
-/** How long a pass that was told to stop is waited for before its status says so. */
-const GRACE = 5000
 /** Edits may overtake a status so often before the pass is given up and begun anew. */
 const STATUS_ATTEMPTS = 5
 
@@ -63,8 +59,7 @@ export class Pass<T extends CustomResource> {
 
   constructor(options: PassOptions<T>) {
     this.#options = options
-    const { group, kind } = options.reconciler.resource
-    this.#finalizer = `${group}/${kind.toLowerCase()}`
+    this.#finalizer = finalizerOf(options.reconciler.resource)
   }
 
   /** Runs to the end, and never throws; ends only when the reconciler has let go of the object. */
@@ -78,6 +73,35 @@ export class Pass<T extends CustomResource> {
       return await this.#reconcile(await this.#addFinalizer(object, signal), signal, held)
     } catch (error) {
       if (isNotFound(error)) return { end: 'idle' }
+      const quiet = isConflict(error) || isOver(signal) || error instanceof LeaseLostError
+      return { end: 'failed', error, quiet }
+    } finally {
+      await Promise.allSettled(held)
+    }
+  }
+
+  /**
+   * Finalizes an object that is there no more. Nothing is written to the API server; while it is not
+   * done it is `settled` or `failed`, and afterwards `idle`.
+   */
+  async bury({ object, unconfirmed }: Orphaned<T>, signal: AbortSignal): Promise<PassEnd> {
+    const { client, reconciler, logger } = this.#options
+    const { namespace, name } = object.metadata
+    const held: Promise<unknown>[] = []
+    try {
+      const { resource } = reconciler
+      const there = unconfirmed && (await client.get(resource, namespace, name, { signal }))
+      if (there) return { end: 'idle' }
+      const context = this.#context(object, signal)
+      const call = (o: T): Promise<Outcome> => reconciler.finalize(o, context)
+      const { verdict, error } = await this.#judge(object, signal, held, call)
+      if (verdict.outcome === 'fault') return { end: 'failed', error, quiet: false }
+      this.#recordAll(object, verdict.events)
+      const fields = { kind: resource.kind, namespace, name, message: verdict.message }
+      logger.info(fields, 'What a deleted object left behind was looked for.')
+      if (verdict.outcome === 'done') return { end: 'idle' }
+      return { end: 'settled', ready: false, requeueAt: verdict.requeueAt }
+    } catch (error) {
       const quiet = isConflict(error) || isOver(signal) || error instanceof LeaseLostError
       return { end: 'failed', error, quiet }
     } finally {
@@ -102,6 +126,8 @@ export class Pass<T extends CustomResource> {
     )
     if (judged.verdict.outcome !== 'done') return this.#report(object, judged, signal)
     this.#recordAll(object, judged.verdict.events)
+    // First: its deletion may be heard of before the answer to the patch.
+    this.#options.finalized?.(object)
     const rest = finalizers.filter((name) => name !== this.#finalizer)
     await this.#setFinalizers(object, rest, signal)
     return { end: 'idle' }
@@ -117,31 +143,10 @@ export class Pass<T extends CustomResource> {
     try {
       const work = call(object)
       held.push(work)
-      return { verdict: await this.#patiently(work, signal) }
+      return { verdict: await patiently(work, signal, this.#options.clock) }
     } catch (error) {
       if (isConflict(error) || isOver(signal) || error instanceof LeaseLostError) throw error
       return { verdict: { outcome: 'fault', message: publicMessageOf(error) }, error }
-    }
-  }
-
-  /** Waits for the work, but after a time-out only for a while: the status must say it hangs. */
-  async #patiently<R>(work: Promise<R>, signal: AbortSignal): Promise<R> {
-    const { clock } = this.#options
-    const settled = new AbortController()
-    const overdue = new Promise<never>((_, reject) => {
-      const onAbort = async (): Promise<void> => {
-        await sleep(clock, GRACE, settled.signal)
-        reject(signal.reason)
-      }
-      signal.addEventListener('abort', () => void onAbort(), { once: true, signal: settled.signal })
-    })
-    try {
-      return await Promise.race([work, overdue])
-    } catch (error) {
-      // What a time-out made it throw is not the cause.
-      throw signal.reason instanceof PassTimeoutError ? signal.reason : error
-    } finally {
-      settled.abort()
     }
   }
 
@@ -271,11 +276,6 @@ interface Judged {
   readonly verdict: Verdict
   /** What was thrown, for the log. */
   readonly error?: unknown
-}
-
-/** Whether the program stops, or does not lead any more: then a failure is not the object's. */
-function isOver(signal: AbortSignal): boolean {
-  return signal.aborted && !(signal.reason instanceof PassTimeoutError)
 }
 
 function isInvalid(error: unknown): boolean {

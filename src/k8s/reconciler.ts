@@ -27,6 +27,14 @@ export interface Reconciler<T extends CustomResource> {
   /**
    * Undoes what the object asked for, by its deletion policy. `done` removes the finalizer; anything
    * else keeps it, and the status says why. Called for suspended objects too.
+   *
+   * Called as well, with the object as it was last known, when the object is gone though its finalize
+   * was not done: somebody took the finalizer away. Then no status can say anything; what is not
+   * `done` is tried again, until an object of the name exists. A deletion counts when a watch told of
+   * it, or when the API server says of an object that a list lacked that there is none by its name;
+   * never when the kind itself is gone, or the server was restored to a time before the object. What
+   * goes while no operator runs is not seen. After a change of leader it may be called for an object
+   * that the former leader has finalized: doing it twice must change nothing, as ever.
    */
   finalize(object: T, context: ReconcileContext): Promise<Outcome<OwnStatus<T>>>
 }

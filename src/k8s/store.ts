@@ -6,6 +6,11 @@ export interface Change<T> {
   readonly object: T
   readonly previous: T | undefined
   readonly deleted: boolean
+  /**
+   * How a deletion is known: a watch told of it, or a list lacks the object. Without it nothing is
+   * known but that the object is not there: the server was restored to a time before it was made.
+   */
+  readonly evidence?: 'event' | 'list' | undefined
   /** It came with the first list: it may have been there for months. */
   readonly initial: boolean
   /** It is the echo of a write of ours. */
@@ -74,7 +79,7 @@ export class ObjectStore<T extends KubeObject> {
     const keys = new Set(list.items.map(objectKey))
     for (const [key, object] of this.#objects) {
       const inScope = namespace === undefined || object.metadata.namespace === namespace
-      if (inScope && !keys.has(key)) this.#remove(object)
+      if (inScope && !keys.has(key)) this.#remove(object, restored ? undefined : 'list')
     }
     for (const item of list.items) this.#put(item, { initial, force: restored })
   }
@@ -86,7 +91,7 @@ export class ObjectStore<T extends KubeObject> {
     this.#awaited.delete(objectKey(object))
     const cached = this.#objects.get(objectKey(object))
     // The name may already belong to another object.
-    if (cached?.metadata.uid === object.metadata.uid) this.#remove(object)
+    if (cached?.metadata.uid === object.metadata.uid) this.#remove(object, 'event')
   }
 
   /**
@@ -115,7 +120,7 @@ export class ObjectStore<T extends KubeObject> {
       if (!how.force && isOlder(object.metadata.resourceVersion, cached.metadata.resourceVersion)) {
         return
       }
-      this.#remove(cached)
+      this.#remove(cached, undefined)
       return this.#put(object, how)
     }
     const { resourceVersion } = object.metadata
@@ -129,10 +134,10 @@ export class ObjectStore<T extends KubeObject> {
     this.#tell({ object, previous: cached, deleted: false, initial: how.initial ?? false, own })
   }
 
-  #remove(object: T): void {
+  #remove(object: T, evidence: Change<T>['evidence']): void {
     const previous = this.#objects.get(objectKey(object))
     this.#objects.delete(objectKey(object))
-    this.#tell({ object, previous, deleted: true, initial: false, own: false })
+    this.#tell({ object, previous, deleted: true, evidence, initial: false, own: false })
   }
 
   #tell(change: Change<T>): void {

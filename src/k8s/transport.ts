@@ -1,6 +1,6 @@
 import { backoff, type Clock, type Random, sleep } from './clock.ts'
 import type { Connection, Prepared } from './connection.ts'
-import { ApiError, TransportError } from './errors.ts'
+import { ApiError, type StatusDetails, TransportError } from './errors.ts'
 
 /** One request to the API server, and what may be done when it fails. */
 export interface Call {
@@ -176,12 +176,18 @@ function mayRepeat(call: Call, status: number): boolean {
   return status === 429 || (call.idempotent && (status === 0 || status >= 500))
 }
 
+interface RawStatus {
+  readonly reason?: string
+  readonly message?: string
+  readonly details?: StatusDetails
+}
+
 function errorOf(call: Call, { status, body }: Answer): Error {
   if (status === 0) return body as Error
   const known = typeof body === 'object' && body !== null
-  const { reason, message } = (known ? body : {}) as { reason?: string; message?: string }
+  const { reason, message, details } = (known ? body : {}) as RawStatus
   const text = message ?? (typeof body === 'string' ? body : '')
-  return new ApiError(`${call.verb} ${call.subject}`, status, reason ?? 'Unknown', text)
+  return new ApiError(`${call.verb} ${call.subject}`, status, reason ?? 'Unknown', text, details)
 }
 
 function transportError(call: Call, error: unknown): TransportError {
