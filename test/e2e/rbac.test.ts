@@ -54,6 +54,11 @@ const operatorUser = 'system:serviceaccount:cardea-system:cardea-operator'
  * for it when an APIKey's Secret is made.
  */
 const askedByAdmission = ['update cardea.dev/apikeys/finalizers']
+// A resource is read anew when an edit overtakes the write of its status, and when a list says that it is gone while it
+// had a finalizer: this run makes neither happen to each kind.
+const askedBySurprise = ['apikeys', 'organizations', 'projects', 'rbacbindings', 'rbacroles'].map(
+  (plural) => `get cardea.dev/${plural}`,
+)
 
 let ns: string
 let system: System
@@ -160,7 +165,8 @@ test('the operator was denied nothing', () => {
 })
 
 test('the operator used everything that it may, and nothing else', () => {
-  expect([...used(), ...askedByAdmission].toSorted()).toEqual([...granted()].toSorted())
+  const asked = new Set([...used(), ...askedByAdmission, ...askedBySurprise])
+  expect([...asked].toSorted()).toEqual([...granted()].toSorted())
 })
 
 test('nothing that it may is a wildcard', () => {
