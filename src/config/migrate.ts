@@ -1,9 +1,6 @@
 import { ConfigurationError, type Environment, readEnvironment } from './environment.ts'
 import { databaseUrl } from './setting.ts'
 
-/** What `cardea migrate` is told by its environment. */
-export type MigrateConfig = ReturnType<typeof readMigrateConfig>
-
 /** @throws ConfigurationError naming every variable that is missing or wrong */
 export function readMigrateConfig(environment: Environment) {
   const settings = readEnvironment(environment, {

@@ -21,7 +21,7 @@ export interface Envelope {
 }
 
 /** The largest envelope that is read: 64 KiB. */
-export const envelopeLimit = 65_536
+const envelopeLimit = 65_536
 
 /**
  * Encrypts under a fresh data key and has the data key wrapped.
