@@ -79,6 +79,9 @@ function describeResponses(framework: FastifyInstance, options: AppOptions): voi
       'x-content-type-options': 'nosniff',
       'x-request-id': request.id,
     })
+  })
+  // When it answers, not when it is asked: a slow request may span the signal.
+  framework.addHook('onSend', async (_request, reply) => {
     if (options.draining()) reply.header('connection', 'close')
   })
   framework.addHook('onResponse', async (request, reply) => {
