@@ -4,6 +4,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { leashProcess, unleashProcess } from '../../hack/local/leash.ts'
 import { AuthService } from '../../src/auth/service.ts'
 import { readAuthConfig } from '../../src/config/auth.ts'
 import { openPool } from '../../src/db/pool.ts'
@@ -73,6 +74,7 @@ const program = path.join(import.meta.dirname, '..', '..', 'src', 'main', 'auth.
 export async function spawnAuth(authUrl: string, settings: Settings = {}): Promise<AuthProcess> {
   const env = { PATH: process.env['PATH'] ?? '', ...environment(authUrl, settings) }
   const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  if (child.pid !== undefined) leashProcess(child.pid, 'SIGKILL')
   const lines: LogLine[] = []
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => {
@@ -81,7 +83,9 @@ export async function spawnAuth(authUrl: string, settings: Settings = {}): Promi
   createInterface({ input: child.stdout }).on('line', (line) => {
     lines.push(JSON.parse(line) as LogLine)
   })
-  const exited = once(child, 'exit')
+  const exited = once(child, 'exit').then(() => {
+    if (child.pid !== undefined) unleashProcess(child.pid)
+  })
   const started = await waitFor(() => {
     if (child.exitCode !== null) throw new Error(`it ended: ${errors}`)
     return lines.find(({ msg }) => msg === 'started')
