@@ -19,6 +19,8 @@ export async function bootstrap(options: {
     connectionString: options.adminUrl,
     application_name: 'cardea-bootstrap',
   })
+  // A connection that is lost fails its statement, which is enough; without a listener it would end the process too.
+  client.on('error', () => {})
   await client.connect()
   try {
     await client.query('begin')

@@ -48,6 +48,8 @@ export async function migrate(options: {
     connectionString: options.url,
     application_name: 'cardea-migrate',
   })
+  // A connection that is lost fails its statement, which is enough; without a listener it would end the process too.
+  client.on('error', () => {})
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [lock])

@@ -40,7 +40,9 @@ export function openPool(options: PoolOptions): Pool {
   if (/[?&]sslmode=disable(&|$)/.test(options.connectionString)) {
     options.log.warn({}, 'the connection to PostgreSQL is not encrypted: sslmode=disable')
   }
-  // Without a listener, an idle connection that the server closes would end the process.
+  // Without a listener, a connection that the server closes would end the process: while it is idle, the pool's; between
+  // two statements of a transaction, its own, which need not say anything since the next statement fails.
+  pool.on('connect', (client) => client.on('error', () => {}))
   pool.on('error', (error) => {
     options.log.warn({ error: error.message }, 'an idle database connection was lost')
   })

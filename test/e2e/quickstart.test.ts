@@ -7,23 +7,22 @@ import { type Answer, ask, check } from '../support/ask.ts'
 import { anAPIKey } from '../support/build/resource.ts'
 import { testCluster } from '../support/controlplane.ts'
 import { apply, eventually, get, kubectl, patch, remove, whenReady } from '../support/kube.ts'
+import type { Program } from '../support/program.ts'
 import { type System, startSystem } from '../support/system.ts'
 
 const ns = 'acme'
 let system: System
+let behindProxy: Program
 let key: string
 
 beforeAll(async () => {
-  system = await startSystem({
-    namespaces: [ns],
-    auths: 2,
-    // The tests are behind a proxy of their own: X-Forwarded-For says where a request came from.
-    authSettings: { CARDEA_TRUSTED_PROXIES: '127.0.0.1/32' },
-  })
+  system = await startSystem({ namespaces: [ns] })
+  // Before the second the tests are a proxy, which says where a request came from.
+  behindProxy = await system.startAuth({ CARDEA_TRUSTED_PROXIES: '127.0.0.1/32' })
   await kubectl('apply', '--filename=manifests/quickstart')
   await kubectl('wait', '--for=condition=Ready', 'apikey/ci', '-n', ns, '--timeout=60s')
   key = await system.unwrap(ns, 'ci')
-  for (const { url } of system.auths) await eventuallyAnswers(url, key, 200)
+  await eventuallyAnswers(system.auth.url, key, 200)
 })
 afterAll(() => system.stop())
 
@@ -32,7 +31,7 @@ const eventuallyAnswers = (url: string, credential: string, status: number) =>
     (await check(url, credential)) === status ? true : undefined,
   )
 
-/** A check as the tests' proxy would ask it. */
+/** A check with the key, by whoever connects. */
 const asked = (query: string, ...headers: [string, string][]): Promise<Answer> =>
   ask(`${system.auth.url}/check${query}`, { headers: [['x-api-key', key], ...headers] })
 
@@ -98,10 +97,22 @@ describe('cardea unwrap', () => {
   test('opens a mounted copy, and only as what it is', async () => {
     writeFileSync(mounted(), Buffer.from(await envelope(), 'base64'))
     const file = ['unwrap', '--file', mounted()]
-    expect(await system.cardea(file)).toEqual(opened())
-    expect(await system.cardea([...file, '-n', ns, '--name', 'ci-key'])).toEqual(opened())
-    expect(await system.cardea([...file, '-n', 'other'])).toMatchObject(refused)
-    expect(await system.cardea([...file, '--name', 'other'])).toMatchObject(refused)
+    expect(await system.cardea(file)).toMatchObject({
+      code: 0,
+      stdout: key,
+      stderr: expect.stringContaining("on the envelope's own word"),
+    })
+    const { id } = (await get('apikey', ns, 'ci'))?.status ?? {}
+    const held = [...file, '-n', ns, '--name', 'ci-key', '--id', id]
+    expect(await system.cardea(held)).toEqual(opened())
+    const elsewhere = [
+      ['-n', 'other'],
+      ['--name', 'other'],
+      ['--id', id.replace(/.$/, (last: string) => (last === '0' ? '1' : '0'))],
+    ]
+    for (const place of elsewhere) {
+      expect(await system.cardea([...file, ...place])).toMatchObject(refused)
+    }
   })
 
   test('opens no copy in another Secret', async () => {
@@ -199,13 +210,26 @@ test('what the key may not is 403', async () => {
   expect((await asked('', ['Origin', 'https://ci.acme.example'])).status).toBe(200)
 })
 
-test('the client’s address is what a trusted proxy says it is', async () => {
-  const from = (address: string) => asked('', ['X-Forwarded-For', address])
-  expect((await from('10.1.2.3')).status).toBe(200)
-  expect(codeOf(await from('192.0.2.7'))).toEqual([403, 'address_not_allowed'])
+test('the client’s address is the peer’s, and behind a trusted proxy what that one says', async () => {
+  const from = async (program: Program, ...addresses: string[]) => {
+    const forwarded = addresses.map((address) => ['X-Forwarded-For', address] as const)
+    const headers = [['x-api-key', key] as const, ...forwarded]
+    return codeOf(await ask(`${program.url}/check`, { headers }))
+  }
+  const [allowed, refused] = [
+    [200, undefined],
+    [403, 'address_not_allowed'],
+  ] as const
+  await eventuallyAnswers(behindProxy.url, key, 403)
+  expect(await from(behindProxy, '10.1.2.3')).toEqual(allowed)
+  expect(await from(behindProxy, '192.0.2.7')).toEqual(refused)
   // What stands before the last hop is what the client wrote.
-  expect(codeOf(await from('10.1.2.3, 192.0.2.7'))).toEqual([403, 'address_not_allowed'])
-  expect(codeOf(await from('nonsense'))).toEqual([403, 'address_not_allowed'])
+  expect(await from(behindProxy, '10.1.2.3, 192.0.2.7')).toEqual(refused)
+  expect(await from(behindProxy, '10.1.2.3', '192.0.2.7')).toEqual(refused)
+  expect(await from(behindProxy, 'nonsense')).toEqual(refused)
+  expect(await from(behindProxy)).toEqual(refused)
+  // Nobody else is believed.
+  expect(await from(system.auth, '192.0.2.7')).toEqual(allowed)
 })
 
 test('an expired, a revoked, an unknown and a garbled key are refused all alike', async () => {

@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testCluster } from '../support/controlplane.ts'
+import { eventually } from '../support/kube.ts'
 import { emptyDatabase, query, type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { writeKmsKey } from '../support/program.ts'
 import { temporaryDirectory } from '../support/servers.ts'
@@ -193,4 +195,27 @@ test('migrate says what to do about a database that has no roles and no schema, 
   const away = await run('migrate.ts', [], { env: { CARDEA_DATABASE_URL: url } })
   expect(away).toMatchObject({ code: 1, stderr: expect.stringContaining('does not answer') })
   expect(bare.stderr + away.stderr).not.toContain(password)
+})
+
+test('migrate ends with a sentence when its connection is cut', async () => {
+  const database = await testDatabase()
+  const holder = new Client({ connectionString: database.superuserUrl })
+  await holder.connect()
+  await holder.query('begin; lock table cardea.schema_migrations in access exclusive mode')
+  const migrating = run('migrate.ts', [], { env: { CARDEA_DATABASE_URL: database.migrateUrl } })
+  await eventually('it waits, and is cut', async () => {
+    const cut = await query(
+      database.superuserUrl,
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = 'cardea-migrate' and wait_event_type = 'Lock'`,
+    )
+    return cut.length === 1 ? true : undefined
+  })
+  const { code, stderr } = await migrating
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(/^cardea migrate: terminating connection.*\n$/),
+  })
+  await holder.end()
+  await database.drop()
 })
