@@ -50,7 +50,7 @@ test('when everything is as it should be, it is allowed, with who it is and what
   expect(decided()).toMatchObject({
     code: 'allowed',
     project: 'scanner',
-    roles: { roles: ['runner'], permissions: ['scans:run'] },
+    roles: { roles: ['runner'] },
     quota: { allowed: true, remaining: 0 },
   })
 })

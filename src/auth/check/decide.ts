@@ -1,4 +1,3 @@
-import { permits } from '../../domain/role.ts'
 import type { Credential } from '../index/credential.ts'
 import type { Meters } from '../index/meters.ts'
 import type { RoleSet } from '../index/roleset.ts'
@@ -54,35 +53,36 @@ export function decide(
   meters: Meters,
 ): Allowed | Denied {
   const { tenant, policy } = credential
-  const denied = (code: DenialCode, quota?: Quota): Denied => ({ code, credential, quota })
-
-  if (!isLive(credential, circumstances.now)) return denied('credential_invalid')
+  if (!isLive(credential, circumstances.now))
+    return { code: 'credential_invalid', credential, quota: undefined }
 
   const { address, origin } = circumstances
   if (policy.networks && !(address !== undefined && policy.networks.has(address))) {
-    return denied('address_not_allowed')
+    return { code: 'address_not_allowed', credential, quota: undefined }
   }
   if (policy.origins && origin !== undefined && !policy.origins.has(origin)) {
-    return denied('origin_not_allowed')
+    return { code: 'origin_not_allowed', credential, quota: undefined }
   }
 
   const meter = meters.of(credential)
   const { rateLimit } = policy
   const quota =
     rateLimit && takeToken(meter, rateLimit, circumstances.share, circumstances.monotonic)
-  if (quota && !quota.allowed) return denied('rate_limited', quota)
+  if (quota && !quota.allowed) return { code: 'rate_limited', credential, quota }
 
   const asked = question.project
   const project = credential.project ?? (asked ? tenant.projectByName(asked) : undefined)
-  if (project && project.name === undefined) return denied('project_not_allowed', quota)
-  if (asked !== undefined && project?.name !== asked) return denied('project_not_allowed', quota)
+  if (project && project.name === undefined)
+    return { code: 'project_not_allowed', credential, quota }
+  if (asked !== undefined && project?.name !== asked)
+    return { code: 'project_not_allowed', credential, quota }
 
   for (const scope of question.scopes) {
-    if (!policy.scopes.includes(scope)) return denied('insufficient_scope', quota)
+    if (!policy.scopes.includes(scope)) return { code: 'insufficient_scope', credential, quota }
   }
   const roles = credential.rolesOn(project)
-  if (question.permission !== undefined && !permits(roles.permissions, question.permission)) {
-    return denied('permission_denied', quota)
+  if (question.permission !== undefined && !roles.permits(question.permission)) {
+    return { code: 'permission_denied', credential, quota }
   }
 
   meters.count(meter, circumstances.now)

@@ -6,8 +6,8 @@ import { takeToken } from './ratelimit.ts'
 const aLimit = (requests: number, window: number, burst: number) => ({
   requests,
   window,
-  windowSeconds: 1,
   burst,
+  header: '',
 })
 
 const aMeter = (): Meter => ({

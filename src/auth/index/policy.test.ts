@@ -24,7 +24,12 @@ test('an empty list of networks or origins is no limit', () => {
 
 test('without a burst, the bucket holds one window', () => {
   const { rateLimit } = new PolicyPool().acquire(aPolicy({ rateLimit: [600, 60_000, null] }))
-  expect(rateLimit).toEqual({ requests: 600, window: 60_000, windowSeconds: 60, burst: 600 })
+  expect(rateLimit).toEqual({
+    requests: 600,
+    window: 60_000,
+    burst: 600,
+    header: '"api-key";q=600;w=60',
+  })
 })
 
 test('a scope that is none is left out: it could not be asked for, and would break a header', () => {

@@ -20,10 +20,10 @@ export interface RateLimit {
   readonly requests: number
   /** Milliseconds. */
   readonly window: number
-  /** The window as it is told: whole seconds. */
-  readonly windowSeconds: number
   /** The size of the bucket. */
   readonly burst: number
+  /** As RateLimit-Policy says it (draft-ietf-httpapi-ratelimit-headers-10, section 3). */
+  readonly header: string
 }
 
 /** Keeps one policy for each text that describes it, for as long as a key has it. */
@@ -66,7 +66,8 @@ export class PolicyPool {
 }
 
 function rateLimitOf(requests: number, window: number, burst: number): RateLimit {
-  return { requests, window, windowSeconds: Math.max(1, Math.ceil(window / 1000)), burst }
+  const seconds = Math.max(1, Math.ceil(window / 1000))
+  return { requests, window, burst, header: `"api-key";q=${requests};w=${seconds}` }
 }
 
 type PolicyText = [

@@ -40,7 +40,7 @@ test('a custom role permits what it says, and one that is gone permits nothing',
   bind('2', 'viewer', ['ci'])
   expect(rolesOf('ci')).toEqual(['viewer'])
   tenant.setRole('r', { organizationId, id: 'r', name: 'runner', permissions: ['scans:run'] })
-  expect(tenant.grants.ofApiKey('ci', undefined).permissions).toContain('scans:run')
+  expect(tenant.grants.ofApiKey('ci', undefined).permits('scans:run')).toBe(true)
   tenant.setRole('r', undefined)
   expect(rolesOf('ci')).toEqual(['viewer'])
 })
@@ -48,7 +48,7 @@ test('a custom role permits what it says, and one that is gone permits nothing',
 test('a custom role with the name of a built-in one changes nothing of it', () => {
   bind('1', 'viewer', ['ci'])
   tenant.setRole('r', { organizationId, id: 'r', name: 'viewer', permissions: ['everything:*'] })
-  expect(tenant.grants.ofApiKey('ci', undefined).permissions).not.toContain('everything:*')
+  expect(tenant.grants.ofApiKey('ci', undefined).permits('everything:do')).toBe(false)
 })
 
 test('many subjects are found like few', () => {

@@ -1,0 +1,99 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { type Daemon, startDaemon, untilReady } from '../../../hack/local/daemon.ts'
+import { ROOT } from '../../../hack/local/place.ts'
+import { freePort } from '../../../hack/local/port.ts'
+
+/** The core of whatever is measured. What measures, PostgreSQL included, has the other one. */
+export const serverCore = 0
+export const loadCore = 1
+
+/** As the chart starts it. */
+const authFlags = ['--max-semi-space-size=8', '--optimize-for-size']
+
+export interface Server {
+  readonly daemon: Daemon
+  readonly url: string
+  /** Of the auth service. */
+  readonly metrics?: string
+}
+
+/** Compiles the programs, as the image ships them: stripping types at run time would count as their memory. */
+export function buildPrograms(): string {
+  const directory = path.join(ROOT, '.cardea', 'bench', 'dist')
+  rmSync(directory, { recursive: true, force: true })
+  const compiler = path.join(ROOT, 'node_modules', '.bin', 'tsc')
+  execFileSync(compiler, ['-p', 'tsconfig.build.json', '--outDir', directory], { cwd: ROOT })
+  cpSync(path.join(ROOT, 'src/db/migrations'), path.join(directory, 'db/migrations'), {
+    recursive: true,
+  })
+  return directory
+}
+
+export async function startHello(kind: 'node' | 'fastify', directory: string): Promise<Server> {
+  const script = path.join(import.meta.dirname, 'hello.ts')
+  return start(`hello-${kind}`, directory, [script, kind])
+}
+
+export async function startAuthService(
+  name: string,
+  directory: string,
+  programs: string,
+  databaseUrl: string,
+): Promise<Server> {
+  const probes = `127.0.0.1:${await freePort()}`
+  const server = await start(
+    name,
+    directory,
+    [...authFlags, path.join(programs, 'main', 'auth.js')],
+    { CARDEA_DATABASE_URL: databaseUrl, CARDEA_METRICS_LISTEN: probes, CARDEA_DRAIN_DELAY: '0s' },
+    `http://${probes}/readyz`,
+  )
+  return { ...server, metrics: `http://${probes}/metrics` }
+}
+
+/** Installs better-auth at its first run. */
+export async function startBetterAuth(directory: string, keyFile: string): Promise<Server> {
+  const home = path.join(import.meta.dirname, '..', 'rivals', 'better-auth')
+  if (!existsSync(path.join(home, 'node_modules'))) {
+    execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: home, stdio: 'ignore' })
+  }
+  return start('better-auth', directory, [path.join(home, 'server.js')], {
+    KEY_FILE: keyFile,
+    NODE_ENV: 'production',
+  })
+}
+
+async function start(
+  name: string,
+  directory: string,
+  args: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+  readiness?: string,
+): Promise<Server> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}/`
+  const env = {
+    ...process.env,
+    PORT: String(port),
+    CARDEA_LISTEN: `127.0.0.1:${port}`,
+    ...settings,
+  }
+  const daemon = startDaemon({
+    name,
+    command: 'taskset',
+    args: ['--cpu-list', String(serverCore), process.execPath, ...args],
+    env,
+    logFile: path.join(directory, `${name}.log`),
+  })
+  await untilReady(
+    daemon,
+    async () => {
+      const { ok, status } = await fetch(readiness ?? url)
+      return readiness === undefined ? status < 500 : ok
+    },
+    300_000,
+  )
+  return { daemon, url }
+}
