@@ -15,7 +15,7 @@ import { makeTemplate, query, TEMPLATE, urlsOf } from '../support/template.ts'
 import { type Measured, report } from './check/goals.ts'
 import { load, type Run, type Target } from './check/load.ts'
 import { openLoop } from './check/openloop.ts'
-import { seed } from './check/seed.ts'
+import { asked, seed } from './check/seed.ts'
 import {
   buildPrograms,
   loadCore,
@@ -39,7 +39,7 @@ const warmUp = 2
 const sampled = 100_000
 /** Enough that none comes twice. */
 const strangers = 1_000_000
-const question = '/check?scope=scans:write&permission=scans:run'
+const question = `/check?scope=${asked.scope}&permission=${asked.permission}`
 
 type Size = keyof typeof sizes
 type Targets = Readonly<Record<string, Target>>

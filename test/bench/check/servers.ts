@@ -6,7 +6,7 @@ import { ROOT } from '../../../hack/local/place.ts'
 import { freePort } from '../../../hack/local/port.ts'
 
 /** The core of whatever is measured. What measures, PostgreSQL included, has the other one. */
-export const serverCore = 0
+const serverCore = 0
 export const loadCore = 1
 
 /** As the chart starts it. */
@@ -32,7 +32,7 @@ export function buildPrograms(): string {
 }
 
 export async function startHello(kind: 'node' | 'fastify', directory: string): Promise<Server> {
-  const script = path.join(import.meta.dirname, 'hello.ts')
+  const script = path.join(import.meta.dirname, '..', 'hello.ts')
   return start(`hello-${kind}`, directory, [script, kind])
 }
 
