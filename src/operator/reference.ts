@@ -5,6 +5,7 @@ import { claimOf } from '../domain/ownership.ts'
 import { type CustomResource, referenceKey } from '../k8s/object.ts'
 import { type ReconcileContext, type Waiting, waiting } from '../k8s/reconciler.ts'
 import type { OperatorDependencies } from './dependencies.ts'
+import { unwatched } from './unwatched.ts'
 
 /** A resource that belongs to an organization. */
 export interface Belonging extends CustomResource {
@@ -44,7 +45,8 @@ export async function resolveOrganization(
   return context.get(referenceKey('Organization', namespace, name))
     ? waiting(
         'OrganizationNotReady',
-        `Organization "${name}" is not Ready yet; its own conditions say why.`,
+        `Organization "${name}" is not in the database yet; if its own conditions do not say why, this is looked at again shortly.`,
+        unwatched(context),
       )
     : waiting(
         'OrganizationNotFound',
@@ -68,7 +70,9 @@ export async function resolveProject(
   return context.get(referenceKey('Project', namespace, projectRef.name))
     ? waiting(
         'ProjectNotReady',
-        `Project "${projectRef.name}" is not Ready yet; its own conditions say why.`,
+        `Project "${projectRef.name}" is not in the database yet; if its own conditions do not say why, this is looked at again shortly.`,
+        // A row that was lost and made anew changes nothing about a Ready that was True all along.
+        unwatched(context),
       )
     : waiting(
         'ProjectNotFound',

@@ -118,7 +118,7 @@ describe('the status of an APIKey', () => {
   test('shows in kubectl get what one asks first', async () => {
     const shown = await cluster.kubectl(['get', 'key', '-A', '-o', 'wide'])
     expect(shown).toMatch(
-      /NAMESPACE +NAME +ORGANIZATION +PROJECT +SECRET +EXPIRES +NEXT ROTATION +READY +REASON +MESSAGE +ID +AGE/,
+      /NAMESPACE +NAME +ORGANIZATION +PROJECT +SECRET +EXPIRES +NEXT ROTATION +READY +REASON +SUSPENDED +MESSAGE +ID +AGE/,
     )
     expect(shown).toMatch(/reported +acme +ci-key +2026-11-21T10:00:00Z .*True +Succeeded/)
   })

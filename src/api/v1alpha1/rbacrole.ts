@@ -37,7 +37,8 @@ export type RBACRole = Resource<'RBACRole', RBACRoleSpec, RBACRoleStatus>
 export const rbacRoleKind = defineKind({
   kind: 'RBACRole',
   plural: 'rbacroles',
-  shortNames: ['role'],
+  // kubectl takes `role` alone for the RBAC Role of Kubernetes.
+  shortNames: ['role', 'rrole'],
   description:
     'An RBACRole is a role of one organization beside the built-in ones: a set of permissions, which RBACBindings give to users, groups and API keys by its metadata.name.',
   spec: rbacRoleSpec,

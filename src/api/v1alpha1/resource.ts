@@ -33,7 +33,7 @@ export interface KindDefinition<Kind extends string = string> extends ResourceKi
   readonly kind: Kind
   readonly plural: string
   readonly singular: string
-  readonly shortNames: readonly [string]
+  readonly shortNames: readonly [string, ...string[]]
   readonly namespaced: true
   /** What `kubectl explain` opens with. */
   readonly description: string
@@ -85,6 +85,12 @@ const commonColumns: readonly PrinterColumn[] = [
     type: 'string',
     jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
     description: 'Why it is, or is not.',
+  },
+  {
+    name: 'Suspended',
+    type: 'boolean',
+    jsonPath: '.spec.suspend',
+    description: 'Whether the operator leaves it as it is.',
   },
   {
     name: 'Message',

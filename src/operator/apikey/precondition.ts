@@ -1,6 +1,7 @@
 import type { APIKey } from '../../api/v1alpha1/apikey.ts'
 import type { Reason } from '../../api/v1alpha1/conditions.ts'
 import { readDuration } from '../../domain/duration.ts'
+import { secondsTime } from '../../k8s/status.ts'
 
 /** What the checks below look at: the resource, and what rules it. */
 export interface Situation {
@@ -54,7 +55,7 @@ function lifetimeIsShortEnough({ apiKey, organization }: Situation): Objection |
   return {
     wait: false,
     reason: 'LifetimeTooLong',
-    message: `Organization "${organization.name}" lets a key live for ${rules?.maxLifetime} at most: set spec.expiresAt to ${new Date(created + longest).toISOString()} or earlier, or raise spec.apiKeys.maxLifetime there.`,
+    message: `Organization "${organization.name}" lets a key live for ${rules?.maxLifetime} at most: set spec.expiresAt to ${secondsTime(new Date(created + longest))} or earlier, or raise spec.apiKeys.maxLifetime there.`,
   }
 }
 

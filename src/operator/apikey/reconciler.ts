@@ -16,6 +16,7 @@ import {
   stalled,
   waiting,
 } from '../../k8s/reconciler.ts'
+import { secondsTime } from '../../k8s/status.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { isApplied } from '../applied.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
@@ -99,15 +100,17 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
     const requeueAt = nextLook(apiKey, row, secrets)
     const now = context.now()
     if (row.expiresAt && row.expiresAt <= now) {
-      const message = `The key expired at ${row.expiresAt.toISOString()} and is refused: set a later spec.expiresAt, or delete the resource.`
+      const message = `The key expired at ${secondsTime(row.expiresAt)} and is refused: set a later spec.expiresAt, or delete the resource.`
       return stalled('Expired', message, { status, events })
     }
     const current = secrets.find((secret) => secret.expiresAt === null)
     if (apiKey.spec.secretRef && current) {
       const delivered = await deliver(deps, apiKey, row.id, current, context.signal)
       if (delivered.result === 'foreign') {
-        const message = `Secret "${apiKey.spec.secretRef.name}" exists and is not this APIKey's: delete it, or choose another spec.secretRef.name.`
-        return stalled('SecretConflict', message, { status, events, ...unwatched(context) })
+        const message = `Secret "${apiKey.spec.secretRef.name}" exists and is not this APIKey's: choose another spec.secretRef.name, or delete it if nobody uses it.`
+        const { secretName: _foreign, ...undelivered } = status
+        const told = { status: undelivered, events, ...unwatched(context) }
+        return stalled<APIKeyStatus>('SecretConflict', message, told)
       }
       if (delivered.result !== 'unchanged' && wasDelivered(apiKey, current)) {
         const what =
