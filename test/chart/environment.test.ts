@@ -33,7 +33,7 @@ function environmentOf(objects: readonly Rendered[], component: string): Environ
 
 function valueOf({ value, valueFrom }: Variable): string {
   const secret = valueFrom?.secretKeyRef
-  if (secret) return `postgresql://${secret.name}:${secret.key}@postgres/cardea`
+  if (secret) return `postgresql://${secret.name}:${secret.key}@postgres/cardea?sslmode=verify-full`
   return (
     value ?? (valueFrom?.fieldRef?.fieldPath === 'metadata.namespace' ? 'cardea-system' : 'pod')
   )
@@ -75,7 +75,10 @@ test.each(Object.entries(installations))('with %s every program starts', (_, val
 })
 
 test('what is not set in values.yaml is as it would be without the chart', () => {
-  const bare = { CARDEA_DATABASE_URL: 'postgresql://cardea-database-auth:uri@postgres/cardea' }
+  const bare = {
+    CARDEA_DATABASE_URL:
+      'postgresql://cardea-database-auth:uri@postgres/cardea?sslmode=verify-full',
+  }
   const told = readAuthConfig(environmentOf(render(), 'auth'), 'host')
   expect({ ...told, replicaId: 'host' }).toEqual({
     ...readAuthConfig(bare, 'host'),

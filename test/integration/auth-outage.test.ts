@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { mintApiKey } from '../../src/domain/apikey.ts'
 import { eventually, type RunningAuth, spawnAuth, startAuth } from '../support/authservice.ts'
-import { emptyDatabase, query, testDatabase } from '../support/postgres.ts'
+import { emptyDatabase, query, startPostgres, testDatabase } from '../support/postgres.ts'
 import { Records } from '../support/records.ts'
 import { TcpProxy } from '../support/tcpproxy.ts'
+import { makeTemplate, TEMPLATE, urlsOf } from '../support/template.ts'
 
 const database = await testDatabase()
 const records = await Records.open(database.superuserUrl)
@@ -71,7 +72,7 @@ test('with PostgreSQL away, what was good is served for a bounded time, then nob
     return status
   }).toBe(401)
   expect(await statusOf(auth, made.text)).toBe(200)
-  expect(auth.service.unready()).toBe(undefined)
+  await eventually(() => auth.service.unready()).toBe(undefined)
   await end()
 })
 
@@ -109,6 +110,40 @@ test('a revocation is heard as soon as the database is back', async () => {
   expect(performance.now() - since).toBeLessThan(3000)
   for (let round = 0; round < 100; round++) expect(await statusOf(auth, key.text)).toBe(401)
   await end()
+})
+
+test('PostgreSQL crashes under load and comes back: nobody good is refused, nobody revoked is let in', async () => {
+  const server = await startPostgres()
+  await makeTemplate(server.superuserUrl('postgres'))
+  const own = urlsOf(server.superuserUrl('postgres'), 'own')
+  await query(server.superuserUrl('postgres'), `create database own template ${TEMPLATE}`)
+  const before = await Records.open(own.superuserUrl)
+  const tenant = await before.organization()
+  const good = await before.apiKey(tenant)
+  const doomed = await before.apiKey(tenant)
+  await before.close()
+  const auth = await startAuth(own.authUrl, { CARDEA_MAX_STALENESS: '1s' })
+  expect(await statusOf(auth, doomed.text)).toBe(200)
+
+  const answers = new Set<number>()
+  const loading = new AbortController()
+  const load = (async () => {
+    while (!loading.signal.aborted) answers.add(await statusOf(auth, good.text))
+  })()
+  await server.crashAndRestart()
+  const after = await Records.open(own.superuserUrl)
+  await after.revoke(doomed)
+  await eventually(() => statusOf(auth, doomed.text)).toBe(401)
+  const made = await after.apiKey(tenant)
+  await eventually(() => statusOf(auth, made.text)).toBe(200)
+  await eventually(() => auth.metric('cardea_index_staleness_seconds')).toBeLessThan(1)
+  for (let round = 0; round < 20; round++) expect(await statusOf(auth, doomed.text)).toBe(401)
+  loading.abort()
+  await load
+  expect([...answers]).toEqual([200])
+  await after.close()
+  await auth.stop()
+  await server.stop()
 })
 
 test('while everything is slow, the queue has an end and the rest get 503', async () => {

@@ -41,6 +41,18 @@ test('who is refused is told when to come back, and then is let through', () => 
   expect(takeToken(meter, limit, 1, 10_500 + reset * 1000).allowed).toBe(true)
 })
 
+test('whatever the clock shows, the first use of a bucket leaves a second to wait for', () => {
+  const clock = fc.double({ min: 0, max: 1e9, noNaN: true })
+  fc.assert(
+    fc.property(clock, (now) => {
+      expect(takeToken(aMeter(), aLimit(60, 60_000, 3), 1, now)).toMatchObject({
+        remaining: 2,
+        reset: 1,
+      })
+    }),
+  )
+})
+
 test('a replica of four lets a fourth through', () => {
   const meter = aMeter()
   const limit = aLimit(400, 1000, 400)

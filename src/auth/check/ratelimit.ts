@@ -11,6 +11,9 @@ export interface Quota {
   readonly reset: number
 }
 
+/** What is less than this off a whole number, be it of tokens or of seconds, was lost in computing it. */
+const rounding = 1e-6
+
 /**
  * Takes one token out of a key's bucket, which fills evenly with `requests` tokens a window and holds `burst`. The bucket is
  * kept as one number, the moment when it will be full (the generic cell rate algorithm).
@@ -23,10 +26,9 @@ export function takeToken(meter: Meter, limit: RateLimit, share: number, now: nu
   const capacity = Math.max(1, limit.burst * share)
   const fullAt = Math.max(meter.fullAt, now)
   const tokens = capacity - (fullAt - now) / perToken
-  // What rounding takes off a whole token is not the caller's fault.
-  const allowed = tokens > 1 - 1e-6
+  const allowed = tokens > 1 - rounding
   if (allowed) meter.fullAt = fullAt + perToken
-  const remaining = allowed ? Math.max(0, Math.floor(tokens - 1 + 1e-6)) : 0
+  const remaining = allowed ? Math.max(0, Math.floor(tokens - 1 + rounding)) : 0
   const wait = remaining > 0 ? meter.fullAt - now : (1 - tokens + (allowed ? 1 : 0)) * perToken
-  return { limit, allowed, remaining, reset: Math.max(1, Math.ceil(wait / 1000)) }
+  return { limit, allowed, remaining, reset: Math.max(1, Math.ceil(wait / 1000 - rounding)) }
 }

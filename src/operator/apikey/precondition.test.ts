@@ -39,9 +39,7 @@ test.each([[{}], [{ expiresAt: '2026-01-31T00:00:01Z' }]])(
   (spec) => {
     const objection = objectionTo(spec, maxLifetime)
     expect(objection).toMatchObject({ wait: false, reason: 'LifetimeTooLong' })
-    expect(objection?.message).toContain(
-      'set spec.expiresAt to 2026-01-31T00:00:00Z or earlier',
-    )
+    expect(objection?.message).toContain('set spec.expiresAt to 2026-01-31T00:00:00Z or earlier')
   },
 )
 
