@@ -131,7 +131,7 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     const purged = await inOrganization(pool, tenant, (tx) =>
       hasHappened(tx, 'organization.deleted'),
     )
-    return purged ? newId(pool) : id
+    return purged ? newId() : id
   }
 
   #write<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {

@@ -54,7 +54,7 @@ test("a Secret of somebody else's is left as it is, and the key says what to do"
   const before = await get('secret', ns, 'theirs')
   await apply(anAPIKey(ns, 'intruder', { secretRef: { name: 'theirs' } }))
   const live = await whenReady('apikey', ns, 'intruder', 'False', 'SecretConflict')
-  expect(messageOf(live)).toContain('delete it, or choose another spec.secretRef.name')
+  expect(messageOf(live)).toContain('choose another spec.secretRef.name')
   await remove('apikey', ns, 'intruder')
   await whenGone('apikey', ns, 'intruder')
   expect(await get('secret', ns, 'theirs')).toEqual(before)

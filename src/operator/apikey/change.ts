@@ -57,7 +57,7 @@ export async function mint(
     apiKeyContext(apiKey.metadata.namespace, name, id),
   )
   return {
-    id: await newId(deps.pool),
+    id: newId(),
     digest: digestApiKey(key),
     source: 'minted' as const,
     lastFour: lastFour(key),
@@ -87,12 +87,11 @@ export async function reseal(
 }
 
 /** The one secret of an imported key is the digest that the spec gives; every other ends at once. */
-export async function importChanges(
-  deps: OperatorDependencies,
+export function importChanges(
   sha256: string,
   secrets: readonly ApiKeySecretRow[],
   { now }: Moment,
-): Promise<SecretChanges> {
+): SecretChanges {
   const digest = Buffer.from(sha256, 'hex')
   const kept = secrets.find(
     (secret) =>
@@ -100,7 +99,7 @@ export async function importChanges(
   )
   const remove = secrets.filter((secret) => secret !== kept).map((secret) => secret.id)
   const imported = {
-    id: '',
+    id: newId(),
     digest,
     source: 'imported' as const,
     lastFour: null,
@@ -108,7 +107,7 @@ export async function importChanges(
     createdAt: now,
     expiresAt: null,
   }
-  const insert = kept ? [] : [{ ...imported, id: await newId(deps.pool) }]
+  const insert = kept ? [] : [imported]
   return {
     ...noChanges,
     insert,

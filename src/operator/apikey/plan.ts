@@ -14,8 +14,7 @@ export async function planChanges(
   seen: Seen,
   moment: Moment,
 ): Promise<SecretChanges | Outcome<APIKeyStatus>> {
-  if (apiKey.spec.digest)
-    return importChanges(deps, apiKey.spec.digest.sha256, seen.secrets, moment)
+  if (apiKey.spec.digest) return importChanges(apiKey.spec.digest.sha256, seen.secrets, moment)
   const recovered = await recoverSecrets(deps, apiKey, seen, moment)
   if ('outcome' in recovered) return recovered
   const { secrets, changes } = recovered
