@@ -1,39 +1,28 @@
-import { eq, inArray } from 'drizzle-orm'
 import type { Pool } from 'pg'
-import { recordStore } from './record.ts'
+import type { Owner } from '../domain/ownership.ts'
+import { isOf, recordStore } from './record.ts'
+import { deletion, insertion, literal, type Reading, readingsOf, update } from './statement.ts'
 import { apiKeySecrets, apiKeys } from './tables/apikey.ts'
-import type { Transaction } from './transaction.ts'
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 export type ApiKeySecretRow = typeof apiKeySecrets.$inferSelect
 export const apiKeyStore = recordStore<ApiKeyRow>(apiKeys)
 
-/** All secrets of a key, the oldest first. */
-export async function loadSecrets(tx: Transaction, apiKeyId: string): Promise<ApiKeySecretRow[]> {
-  return tx
-    .select()
-    .from(apiKeySecrets)
-    .where(eq(apiKeySecrets.apiKeyId, apiKeyId))
-    .orderBy(apiKeySecrets.createdAt, apiKeySecrets.id)
+const secretReading = readingsOf(apiKeySecrets)
+/** All secrets of the keys that an owner's may be, the oldest first: whose it is, the key's own row tells. */
+export function secretsOfOwner(owner: Owner): Reading<readonly ApiKeySecretRow[]> {
+  const keys = `select id from cardea.api_keys where ${isOf(owner)}`
+  return secretReading(`where api_key_id in (${keys}) order by created_at, id`, (rows) => rows)
 }
 
-export async function insertSecret(
-  tx: Transaction,
-  values: typeof apiKeySecrets.$inferInsert,
-): Promise<void> {
-  await tx.insert(apiKeySecrets).values(values)
-}
-
-export async function updateSecret(
-  tx: Transaction,
-  id: string,
-  values: Partial<ApiKeySecretRow>,
-): Promise<void> {
-  await tx.update(apiKeySecrets).set(values).where(eq(apiKeySecrets.id, id))
-}
-
-export async function removeSecrets(tx: Transaction, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0) await tx.delete(apiKeySecrets).where(inArray(apiKeySecrets.id, [...ids]))
+export const secretStatements = {
+  insertion: (rows: readonly (typeof apiKeySecrets.$inferInsert)[]) =>
+    insertion(apiKeySecrets, rows),
+  update: (id: string, values: Partial<ApiKeySecretRow>) => update(apiKeySecrets, id, values),
+  deletion: (ids: readonly string[]) => deletion(apiKeySecrets, ids),
+  /** Of one key. */
+  deletionOfAll: (apiKeyId: string) =>
+    `delete from cardea.api_key_secrets where api_key_id = ${literal(apiKeyId)}`,
 }
 
 /** Whether a key of this digest was minted once and is over for good. */

@@ -1,12 +1,13 @@
 import { eq } from 'drizzle-orm'
+import { insertion } from './statement.ts'
 import { auditEvents } from './tables/audit.ts'
 import type { Transaction } from './transaction.ts'
 
 export type AuditEvent = Omit<typeof auditEvents.$inferInsert, 'id' | 'at'>
 
-/** Appends events in the caller's transaction: what changed and that it changed are committed together or not at all. */
-export async function appendAudit(tx: Transaction, events: readonly AuditEvent[]): Promise<void> {
-  if (events.length > 0) await tx.insert(auditEvents).values([...events])
+/** Appends an event. In the transaction of what it tells of: they are committed together or not at all. */
+export function auditing(event: AuditEvent): string {
+  return insertion(auditEvents, [event])
 }
 
 /** Whether something of this action ever happened in the organization. */

@@ -1,11 +1,10 @@
 import { and, eq, isNull, sql } from 'drizzle-orm'
 import type pg from 'pg'
 import type { Owned, Owner } from '../domain/ownership.ts'
+import { deletion, insertion, literal, type Reading, readingsOf, update } from './statement.ts'
 import { apiKeys } from './tables/apikey.ts'
 import { organizations } from './tables/organization.ts'
 import { projects } from './tables/project.ts'
-import { roles } from './tables/role.ts'
-import { roleBindings } from './tables/rolebinding.ts'
 import type { Transaction } from './transaction.ts'
 
 export type OrganizationRow = typeof organizations.$inferSelect
@@ -38,39 +37,23 @@ export async function organizationByName(
 }
 
 /** The organization that the transaction is for. */
-export async function loadOrganization(tx: Transaction): Promise<OrganizationRow | undefined> {
-  const [row] = await tx.select().from(organizations)
-  return row
+export const theOrganization: Reading<OrganizationRow | undefined> = readingsOf(organizations)(
+  '',
+  ([row]) => row,
+)
+
+export function insertOrganization(values: typeof organizations.$inferInsert): string {
+  return insertion(organizations, [values])
 }
 
-export async function insertOrganization(
-  tx: Transaction,
-  values: typeof organizations.$inferInsert,
-): Promise<OrganizationRow> {
-  const [row] = await tx.insert(organizations).values(values).returning()
-  return row as OrganizationRow
+export function updateOrganization(id: string, values: Partial<OrganizationRow>): string {
+  return update(organizations, id, values)
 }
 
-export async function updateOrganization(
-  tx: Transaction,
-  id: string,
-  values: Partial<OrganizationRow>,
-): Promise<OrganizationRow> {
-  const [row] = await tx
-    .update(organizations)
-    .set(values)
-    .where(eq(organizations.id, id))
-    .returning()
-  return row as OrganizationRow
-}
-
-/** Deletes the organization and everything that hangs on it, the audit trail aside. */
-export async function purgeOrganization(tx: Transaction, id: string): Promise<void> {
-  await tx.delete(roleBindings)
-  await tx.delete(apiKeys)
-  await tx.delete(roles)
-  await tx.delete(projects)
-  await tx.delete(organizations).where(eq(organizations.id, id))
+/** Deletes the organization and everything that hangs on it, the audit trail aside. The tenant is the transaction's. */
+export function purgeOrganization(id: string): readonly string[] {
+  const children = ['role_bindings', 'api_keys', 'roles', 'projects']
+  return [...children.map((table) => `delete from cardea.${table}`), deletion(organizations, [id])]
 }
 
 /** Makes the transactions that ask this of one organization come one after the other, until each one's commit. */
@@ -95,8 +78,11 @@ export async function countRecords(
 }
 
 /** Deletes a project for good, with the keys and bindings of it that are retained or were made through the API. */
-export async function purgeProject(tx: Transaction, id: string): Promise<void> {
-  await tx.delete(roleBindings).where(eq(roleBindings.projectId, id))
-  await tx.delete(apiKeys).where(eq(apiKeys.projectId, id))
-  await tx.delete(projects).where(eq(projects.id, id))
+export function purgeProject(id: string): readonly string[] {
+  const ofProject = `where project_id = ${literal(id)}`
+  return [
+    `delete from cardea.role_bindings ${ofProject}`,
+    `delete from cardea.api_keys ${ofProject}`,
+    deletion(projects, [id]),
+  ]
 }

@@ -1,8 +1,10 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
-import { escapeLiteral, type Pool, type PoolClient, type QueryResult } from 'pg'
+import type { Pool, PoolClient, QueryResult } from 'pg'
+import type { Owner } from '../domain/ownership.ts'
+import { literal, type Read, type Reading } from './statement.ts'
 
 /** Drizzle on the connection of an open transaction. */
-export type Transaction = NodePgDatabase
+export type Transaction = NodePgDatabase & { readonly $client: PoolClient }
 
 /** The leadership that a writer acts under. */
 export interface Fence {
@@ -31,21 +33,58 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
  * Runs `work` in one transaction with the tenant set, and the fence held until its commit.
+ * @param readings what `work` begins with; they take no round trip of their own
  * @throws FencedError when the fence's epoch is over; whatever `work` or PostgreSQL throws
  */
-export async function inOrganization<T>(
+export async function inOrganization<T, const R extends readonly Reading<unknown>[] = []>(
   pool: Pool,
   options: TransactionOptions,
-  work: (tx: Transaction) => Promise<T>,
+  work: (tx: Transaction, ...read: Read<R>) => Promise<T>,
+  readings?: R,
 ): Promise<T> {
   if (!uuid.test(options.organizationId)) throw new TypeError('an organization id is a UUID')
+  return withClient(pool, async (client) => {
+    const read = await begin(client, options, readings ?? ([] as unknown as R))
+    const result = await work(drizzle({ client }), ...read)
+    await client.query('commit')
+    return result
+  })
+}
+
+/**
+ * Reads, in one round trip and one transaction, what belongs to the organization that a resource declares. When there is
+ * none, nothing is found.
+ */
+export async function readInOrganization<const R extends readonly Reading<unknown>[]>(
+  pool: Pool,
+  { installation, namespace, name }: Owner,
+  readings: R,
+): Promise<Read<R>> {
+  const owner = [installation, namespace, name].map(literal).join(', ')
+  const tenant = `select set_config('cardea.organization_id', coalesce((select id::text from cardea.find_organization(${owner})), ''), true)`
+  const texts = ['begin read only', tenant, ...readings.map(({ text }) => text), 'commit']
+  return withClient(pool, async (client) => {
+    const results = (await client.query(texts.join('; '))) as unknown as QueryResult[]
+    return decode(readings, results.slice(2))
+  })
+}
+
+/** Carries statements out in an open transaction, one after another, and then reads; in one round trip. */
+export async function carryOut<const R extends readonly Reading<unknown>[]>(
+  tx: Transaction,
+  statements: readonly string[],
+  readings: R,
+): Promise<Read<R>> {
+  const texts = [...statements, ...readings.map(({ text }) => text)]
+  const results = [await tx.$client.query(texts.join('; '))].flat()
+  return decode(readings, results.slice(statements.length))
+}
+
+async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
   try {
-    await begin(client, options)
-    const result = await work(drizzle({ client }))
-    await client.query('commit')
-    return result
+    return await work(client)
   } catch (error) {
     // A connection whose rollback fails is not given back: its transaction, and its tenant, may still be open.
     await client.query('rollback').catch((failure: Error) => {
@@ -57,22 +96,37 @@ export async function inOrganization<T>(
   }
 }
 
-/** One round trip: the transaction, its tenant, its actor and, for a writer, the fence. */
-async function begin(client: PoolClient, options: TransactionOptions): Promise<void> {
-  const settings = `select set_config('cardea.organization_id', ${escapeLiteral(options.organizationId)}, true),
-    set_config('cardea.actor', ${escapeLiteral(options.actor)}, true)`
-  if (!options.fence) {
-    await client.query(`begin read only; ${settings}`)
-    return
-  }
-  const { installation, epoch } = options.fence
-  // The share lock lasts until the commit, so a new leader's epoch cannot slip in between this check and the write.
-  const results = (await client.query(
-    `begin; set local idle_in_transaction_session_timeout = '${frozen}'; ${settings}; select from cardea.leadership where installation = ${escapeLiteral(installation)} and epoch = ${escapeLiteral(epoch)} for share`,
-  )) as unknown as QueryResult[]
-  if (results.at(-1)?.rowCount !== 1) {
+/** One round trip: the transaction, its tenant, its actor, for a writer the fence, and what is read first. */
+async function begin<const R extends readonly Reading<unknown>[]>(
+  client: PoolClient,
+  { organizationId, actor, fence }: TransactionOptions,
+  readings: R,
+): Promise<Read<R>> {
+  const texts = [
+    ...(fence
+      ? ['begin', `set local idle_in_transaction_session_timeout = '${frozen}'`]
+      : ['begin read only']),
+    `select set_config('cardea.organization_id', ${literal(organizationId)}, true), set_config('cardea.actor', ${literal(actor)}, true)`,
+    // The share lock lasts until the commit, so a new leader's epoch cannot slip in between this check and the write.
+    ...(fence
+      ? [
+          `select from cardea.leadership where installation = ${literal(fence.installation)} and epoch = ${literal(fence.epoch)} for share`,
+        ]
+      : []),
+  ]
+  const all = [...texts, ...readings.map(({ text }) => text)]
+  const results = (await client.query(all.join('; '))) as unknown as QueryResult[]
+  if (fence && results[texts.length - 1]?.rowCount !== 1) {
     throw new FencedError(
-      `another operator leads installation ${installation} since epoch ${epoch}`,
+      `another operator leads installation ${fence.installation} since epoch ${fence.epoch}`,
     )
   }
+  return decode(readings, results.slice(texts.length))
+}
+
+function decode<const R extends readonly Reading<unknown>[]>(
+  readings: R,
+  results: readonly QueryResult[],
+): Read<R> {
+  return readings.map((reading, at) => reading.decode(results[at]?.rows ?? [])) as Read<R>
 }

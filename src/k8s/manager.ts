@@ -120,6 +120,11 @@ export class Manager {
     return this.#lease?.isLeading() ?? this.hasSynced
   }
 
+  /** Whether nothing is due and no pass is under way. */
+  get isIdle(): boolean {
+    return [...this.#controllers.values()].every(({ queue }) => queue.isIdle)
+  }
+
   /** Asks for a pass over an object, by its `referenceKey`; ignored when it is not cached. */
   wake(reference: string, reason: string, priority: Priority = 'high'): void {
     const [kind, ...key] = reference.split('/')
@@ -215,7 +220,7 @@ type Cache = Pick<Informer, 'hasSynced' | 'run'> & {
 }
 
 /** What the manager needs of a controller, of whatever kind. */
-type Work = Pick<Controller<CustomResource>, 'wake' | 'start' | 'stop' | 'abort'>
+type Work = Pick<Controller<CustomResource>, 'queue' | 'wake' | 'start' | 'stop' | 'abort'>
 
 const NEVER = new AbortController().signal
 

@@ -58,6 +58,11 @@ export class WorkQueue {
     return this.#processing.size
   }
 
+  /** Whether no key is ready and none is being worked on. */
+  get isIdle(): boolean {
+    return this.depth('high') + this.depth('low') + this.active === 0
+  }
+
   /** Milliseconds that unfinished work has taken so far, summed: a stuck worker shows here. */
   unfinishedWork(): number {
     const now = this.#options.clock.monotonic()

@@ -121,6 +121,12 @@ async function run(config: OperatorConfig): Promise<number> {
     await Promise.race([manager.start(lost), ended.code])
     synced = manager.hasSynced
     releaseMemory()
+    const release = setInterval(() => {
+      if (!manager.isLeading || !manager.isIdle) return
+      // The first look at everything is over, and left as much behind as filling the caches.
+      releaseMemory()
+      clearInterval(release)
+    }, 1000)
     feed.start()
     const prune = setInterval(() => {
       if (!manager.isLeading) return
@@ -133,6 +139,7 @@ async function run(config: OperatorConfig): Promise<number> {
     const code = await ended.code
     logger.info({}, 'stopping')
     clearInterval(prune)
+    clearInterval(release)
     await feed.stop()
     await manager.stop(code === 0 ? config.drainTimeout : 0)
     return code

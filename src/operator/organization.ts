@@ -4,18 +4,18 @@ import {
   type OrganizationStatus,
   organizationKind,
 } from '../api/v1alpha1/organization.ts'
-import { appendAudit, hasHappened } from '../db/audit.ts'
+import { auditing, hasHappened } from '../db/audit.ts'
 import { newId, reclaimId } from '../db/identity.ts'
 import {
   findOrganization,
   insertOrganization,
-  loadOrganization,
   type OrganizationRow,
   organizationByName,
   purgeOrganization,
+  theOrganization,
   updateOrganization,
 } from '../db/organization.ts'
-import { inOrganization, type Transaction } from '../db/transaction.ts'
+import { carryOut, inOrganization, type Transaction } from '../db/transaction.ts'
 import { defaultApiKeyPrefix } from '../domain/apikey.ts'
 import { ownedBy } from '../domain/ownership.ts'
 import { decideRecord, type RecordAction } from '../domain/record.ts'
@@ -67,7 +67,7 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     const found = await findOrganization(deps.pool, ownerOf(deps, organization))
     if (found) {
       const purge = (organization.spec.deletionPolicy ?? defaultDeletionPolicy) === 'Delete'
-      await this.#write(found.id, (tx) => removeOrganization(tx, found.id, purge, context.now()))
+      await this.#write(found.id, (tx, row) => removeOrganization(tx, row, purge, context.now()))
     }
     return done<OrganizationStatus>('The organization is deleted.')
   }
@@ -106,15 +106,17 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     const owner = ownerOf(deps, organization)
     const values = organizationValues(organization)
     const id = existing ?? (await this.#freeId(organization))
-    const look = async (tx: Transaction) => {
-      const row = await loadOrganization(tx)
+    const decide = (row: OrganizationRow | undefined) => {
       const situation = { adopt: existing !== undefined, applied: isApplied(organization) }
       return decideRecord(row, owner, { ...values, name: owner.name }, situation)
     }
-    const seen = await inOrganization(deps.pool, { organizationId: id, actor: operatorActor }, look)
+    const tenant = { organizationId: id, actor: operatorActor }
+    const seen = await inOrganization(deps.pool, tenant, async (_tx, row) => decide(row), [
+      theOrganization,
+    ])
     if (seen.action === 'none') return { id, action: seen }
-    const action = await this.#write(id, async (tx) => {
-      const decided = await look(tx)
+    const action = await this.#write(id, async (tx, row) => {
+      const decided = decide(row)
       if (decided.action === 'conflict')
         throw new ConflictError('another took the organization meanwhile')
       await writeOrganization(tx, decided, { ...values, ...ownedBy(owner), id, name: owner.name })
@@ -134,13 +136,13 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     return purged ? newId() : id
   }
 
-  #write<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  #write<T>(
+    organizationId: string,
+    work: (tx: Transaction, row: OrganizationRow | undefined) => Promise<T>,
+  ): Promise<T> {
     const deps = this.#deps
-    return inOrganization(
-      deps.pool,
-      { organizationId, actor: operatorActor, fence: deps.fence() },
-      work,
-    )
+    const tenant = { organizationId, actor: operatorActor, fence: deps.fence() }
+    return inOrganization(deps.pool, tenant, work, [theOrganization])
   }
 }
 
@@ -152,27 +154,28 @@ async function writeOrganization(
 ): Promise<void> {
   const record = { organizationId: values.id, id: values.id, name: values.name }
   if (action.action === 'insert') {
-    await insertOrganization(tx, values)
-    await appendAudit(tx, [recordEvent('organization', 'created', record)])
+    const event = recordEvent('organization', 'created', record)
+    await carryOut(tx, [insertOrganization(values), auditing(event)], [])
   } else if (action.action === 'update') {
-    await updateOrganization(tx, values.id, { ...values, deletedAt: null })
     const verb = action.why === 'drifted' ? 'drift_repaired' : action.why
-    await appendAudit(tx, [recordEvent('organization', verb, record, { fields: action.fields })])
+    const event = recordEvent('organization', verb, record, { fields: action.fields })
+    const revived = { ...values, deletedAt: null }
+    await carryOut(tx, [updateOrganization(values.id, revived), auditing(event)], [])
   }
 }
 
 async function removeOrganization(
   tx: Transaction,
-  id: string,
+  row: OrganizationRow | undefined,
   purge: boolean,
   now: Date,
 ): Promise<void> {
-  const row = await loadOrganization(tx)
   if (!row || (row.deletedAt && !purge)) return
-  if (purge) await purgeOrganization(tx, id)
-  else await updateOrganization(tx, id, { deletedAt: now })
+  const { id } = row
   const record = { organizationId: id, id, name: row.name }
-  await appendAudit(tx, [recordEvent('organization', purge ? 'deleted' : 'retained', record)])
+  const event = recordEvent('organization', purge ? 'deleted' : 'retained', record)
+  const gone = purge ? purgeOrganization(id) : [updateOrganization(id, { deletedAt: now })]
+  await carryOut(tx, [...gone, auditing(event)], [])
 }
 
 /** The row's values that the spec rules. What has no column of its own is kept as it was written. */

@@ -2,7 +2,7 @@ import { defaultDeletionPolicy } from '../api/v1alpha1/lifecycle.ts'
 import { type Project, type ProjectStatus, projectKind } from '../api/v1alpha1/project.ts'
 import {
   countRecords,
-  loadOrganization,
+  type OrganizationRow,
   purgeProject,
   serializeOrganization,
 } from '../db/organization.ts'
@@ -14,7 +14,7 @@ import { blockedBy } from './children.ts'
 import { type Concept, declare } from './declare.ts'
 import type { OperatorDependencies } from './dependencies.ts'
 import { driftEvents } from './drift.ts'
-import { belongsTo, isWaiting, resolveOrganization } from './reference.ts'
+import { belongsTo } from './reference.ts'
 import { retire } from './retire.ts'
 
 const concept: Concept<ProjectRow> = { name: 'project', store: projectStore, overQuota }
@@ -34,10 +34,8 @@ export class ProjectReconciler implements Reconciler<Project> {
 
   async reconcile(project: Project, context: ReconcileContext) {
     const deps = this.#deps
-    const organization = await resolveOrganization(deps, project, context)
-    if (isWaiting(organization)) return organization
-    const wanted = { organizationId: organization.id, values: projectValues(project) }
-    const declared = await declare(deps, concept, project, wanted, context)
+    const declaration = { needs: [], values: () => projectValues(project) }
+    const declared = await declare(deps, concept, project, declaration, context)
     if ('outcome' in declared) return declared
     return done<ProjectStatus>(`Project "${project.metadata.name}" is in force.`, {
       reason: 'Succeeded',
@@ -59,10 +57,12 @@ export class ProjectReconciler implements Reconciler<Project> {
 }
 
 /** Why one more project would be too many; undefined when it is not. Makes the callers of one organization queue. */
-async function overQuota(tx: Transaction): Promise<string | undefined> {
-  const organization = await loadOrganization(tx)
-  const quota = quotaOf(organization?.settings, 'projects')
-  if (!organization || quota === undefined) return undefined
+async function overQuota(
+  tx: Transaction,
+  organization: OrganizationRow,
+): Promise<string | undefined> {
+  const quota = quotaOf(organization.settings, 'projects')
+  if (quota === undefined) return undefined
   await serializeOrganization(tx, organization.id)
   if ((await countRecords(tx)).projects < quota) return undefined
   return `Organization "${organization.name}" may have ${quota} projects and has them: raise spec.quotas.projects there, or delete a project.`

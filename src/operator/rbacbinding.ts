@@ -3,11 +3,11 @@ import {
   type RBACBindingStatus,
   rbacBindingKind,
 } from '../api/v1alpha1/rbacbinding.ts'
-import { apiKeyStore } from '../db/apikey.ts'
-import { roleStore } from '../db/role.ts'
+import { type ApiKeyRow, apiKeyStore } from '../db/apikey.ts'
+import type { ProjectRow } from '../db/project.ts'
+import { type RoleRow, roleStore } from '../db/role.ts'
 import { type RoleBindingRow, roleBindingStore } from '../db/rolebinding.ts'
-import { inOrganization, type Transaction } from '../db/transaction.ts'
-import { claimOf } from '../domain/ownership.ts'
+import { claimOf, type Owner } from '../domain/ownership.ts'
 import { isBuiltInRole } from '../domain/role.ts'
 import { referenceKey } from '../k8s/object.ts'
 import {
@@ -18,9 +18,9 @@ import {
   waiting,
 } from '../k8s/reconciler.ts'
 import { type Concept, declare } from './declare.ts'
-import { type OperatorDependencies, operatorActor, ownerOf } from './dependencies.ts'
+import { type OperatorDependencies, ownerOf } from './dependencies.ts'
 import { driftEvents } from './drift.ts'
-import { belongsTo, isWaiting, resolveOrganization, resolveProject } from './reference.ts'
+import { belongsTo, isWaiting, liveProject, projectReading } from './reference.ts'
 import { retire } from './retire.ts'
 
 const concept: Concept<RoleBindingRow> = { name: 'role_binding', store: roleBindingStore }
@@ -47,22 +47,26 @@ export class RBACBindingReconciler implements Reconciler<RBACBinding> {
 
   async reconcile(binding: RBACBinding, context: ReconcileContext) {
     const deps = this.#deps
-    const organization = await resolveOrganization(deps, binding, context)
-    if (isWaiting(organization)) return organization
-    const tenant = { organizationId: organization.id, actor: operatorActor }
-    const project = await inOrganization(deps.pool, tenant, async (tx) => {
-      const found = await resolveProject(deps, binding, context, tx)
-      if (isWaiting(found)) return found
-      return (
-        (await this.#missingRole(binding, tx)) ??
-        (await this.#missingSubject(binding, tx)) ?? { id: found?.id }
-      )
-    })
-    if (isWaiting(project)) return project
     const { role, subjects } = binding.spec
-    const values = { projectId: project.id ?? null, role, subjects }
-    const wanted = { organizationId: organization.id, values }
-    const declared = await declare(deps, concept, binding, wanted, context)
+    const keys = this.#keysOf(binding)
+    const needs = [
+      projectReading(deps, binding),
+      roleStore.of({ ...ownerOf(deps, binding), name: role }),
+      ...keys.map((owner) => apiKeyStore.of(owner)),
+    ] as const
+    const values = (
+      projectRow: ProjectRow | undefined,
+      roleRow: RoleRow | undefined,
+      ...keyRows: (ApiKeyRow | undefined)[]
+    ) => {
+      const project = liveProject(deps, projectRow, binding, context)
+      if (isWaiting(project)) return project
+      if (!isBuiltInRole(role) && !roleRow) return roleNotFound(binding)
+      const missing = keys.find((owner, at) => !isInForce(keyRows[at], owner))
+      if (missing) return subjectNotFound(binding, missing.name)
+      return { projectId: project?.id ?? null, role, subjects }
+    }
+    const declared = await declare(deps, concept, binding, { needs, values }, context)
     if ('outcome' in declared) return declared
     return done<RBACBindingStatus>(`Role "${role}" is given to ${subjects.length} subject(s).`, {
       reason: 'Succeeded',
@@ -72,32 +76,31 @@ export class RBACBindingReconciler implements Reconciler<RBACBinding> {
   }
 
   async finalize(binding: RBACBinding) {
-    await retire(this.#deps, concept, binding, { purge: roleBindingStore.remove })
+    await retire(this.#deps, concept, binding, { purge: (id) => [roleBindingStore.deletion(id)] })
     return done<RBACBindingStatus>('The binding is deleted.')
   }
 
-  async #missingRole(binding: RBACBinding, tx: Transaction): Promise<Waiting | undefined> {
-    const { role } = binding.spec
-    if (isBuiltInRole(role)) return undefined
-    const row = await roleStore.find(tx, { ...ownerOf(this.#deps, binding), name: role })
-    if (row) return undefined
-    return waiting(
-      'RoleNotFound',
-      `"${role}" is neither a built-in role (owner, admin, developer, viewer, auditor) nor an RBACRole of Organization "${binding.spec.organizationRef.name}": create the RBACRole, or correct spec.role.`,
-    )
+  #keysOf(binding: RBACBinding): readonly Owner[] {
+    const keys = binding.spec.subjects.filter((subject) => subject.kind === 'APIKey')
+    const { metadata } = binding
+    return keys.map(({ name }) => ownerOf(this.#deps, { metadata: { ...metadata, name } }))
   }
+}
 
-  async #missingSubject(binding: RBACBinding, tx: Transaction): Promise<Waiting | undefined> {
-    for (const subject of binding.spec.subjects) {
-      if (subject.kind !== 'APIKey') continue
-      const owner = { ...ownerOf(this.#deps, binding), name: subject.name }
-      const row = await apiKeyStore.find(tx, owner)
-      if (row && !row.deletedAt && claimOf(row, owner) !== 'foreign') continue
-      return waiting(
-        'SubjectNotFound',
-        `Organization "${binding.spec.organizationRef.name}" has no APIKey "${subject.name}": create it, or take it out of spec.subjects.`,
-      )
-    }
-    return undefined
-  }
+function isInForce(row: ApiKeyRow | undefined, owner: Owner): boolean {
+  return row !== undefined && !row.deletedAt && claimOf(row, owner) !== 'foreign'
+}
+
+function roleNotFound({ spec: { role, organizationRef } }: RBACBinding): Waiting {
+  return waiting(
+    'RoleNotFound',
+    `"${role}" is neither a built-in role (owner, admin, developer, viewer, auditor) nor an RBACRole of Organization "${organizationRef.name}": create the RBACRole, or correct spec.role.`,
+  )
+}
+
+function subjectNotFound({ spec: { organizationRef } }: RBACBinding, name: string): Waiting {
+  return waiting(
+    'SubjectNotFound',
+    `Organization "${organizationRef.name}" has no APIKey "${name}": create it, or take it out of spec.subjects.`,
+  )
 }

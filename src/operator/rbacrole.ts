@@ -5,7 +5,7 @@ import { blockedBy } from './children.ts'
 import { type Concept, declare } from './declare.ts'
 import type { OperatorDependencies } from './dependencies.ts'
 import { driftEvents } from './drift.ts'
-import { belongsTo, isWaiting, resolveOrganization } from './reference.ts'
+import { belongsTo } from './reference.ts'
 import { retire } from './retire.ts'
 
 const concept: Concept<RoleRow> = { name: 'role', store: roleStore }
@@ -24,11 +24,9 @@ export class RBACRoleReconciler implements Reconciler<RBACRole> {
   }
 
   async reconcile(role: RBACRole, context: ReconcileContext) {
-    const organization = await resolveOrganization(this.#deps, role, context)
-    if (isWaiting(organization)) return organization
     const { description = null, permissions } = role.spec
-    const wanted = { organizationId: organization.id, values: { description, permissions } }
-    const declared = await declare(this.#deps, concept, role, wanted, context)
+    const declaration = { needs: [], values: () => ({ description, permissions }) }
+    const declared = await declare(this.#deps, concept, role, declaration, context)
     if ('outcome' in declared) return declared
     return done<RBACRoleStatus>(`Role "${role.metadata.name}" is in force.`, {
       reason: 'Succeeded',
@@ -40,7 +38,7 @@ export class RBACRoleReconciler implements Reconciler<RBACRole> {
   async finalize(role: RBACRole, context: ReconcileContext) {
     const blocked = blockedBy<RBACRoleStatus>(role, context)
     if (blocked) return blocked
-    await retire(this.#deps, concept, role, { purge: roleStore.remove })
+    await retire(this.#deps, concept, role, { purge: (id) => [roleStore.deletion(id)] })
     return done<RBACRoleStatus>('The role is deleted.')
   }
 }

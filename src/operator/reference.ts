@@ -1,7 +1,7 @@
-import { findOrganization } from '../db/organization.ts'
+import type { OrganizationRow } from '../db/organization.ts'
 import { type ProjectRow, projectStore } from '../db/project.ts'
-import type { Transaction } from '../db/transaction.ts'
-import { claimOf } from '../domain/ownership.ts'
+import { nothing, type Reading } from '../db/statement.ts'
+import { claimOf, type Owner } from '../domain/ownership.ts'
 import { type CustomResource, referenceKey } from '../k8s/object.ts'
 import { type ReconcileContext, type Waiting, waiting } from '../k8s/reconciler.ts'
 import type { OperatorDependencies } from './dependencies.ts'
@@ -25,23 +25,26 @@ export function belongsTo(object: Belonging): string[] {
   ]
 }
 
+/** The Organization that a resource belongs to, as the owner of a row. */
+export function parentOf(
+  { installation }: Pick<OperatorDependencies, 'installation'>,
+  { metadata: { namespace }, spec: { organizationRef } }: Belonging,
+): Owner {
+  return { installation, namespace, name: organizationRef.name }
+}
+
 /**
- * The live organization that a resource belongs to. The database answers, by owner: a status is no proof.
- * @returns its id, or why the resource waits
+ * The live organization that a resource belongs to, or why the resource waits.
+ * @param row what the database has for `parentOf`: a status is no proof
  */
-export async function resolveOrganization(
-  deps: OperatorDependencies,
+export function liveOrganization(
+  row: OrganizationRow | undefined,
   object: Belonging,
   context: ReconcileContext,
-): Promise<{ readonly id: string } | Waiting> {
+): OrganizationRow | Waiting {
+  if (row && !row.deletedAt) return row
   const { namespace } = object.metadata
   const { name } = object.spec.organizationRef
-  const found = await findOrganization(deps.pool, {
-    installation: deps.installation,
-    namespace,
-    name,
-  })
-  if (found?.live) return { id: found.id }
   return context.get(referenceKey('Organization', namespace, name))
     ? waiting(
         'OrganizationNotReady',
@@ -54,18 +57,28 @@ export async function resolveOrganization(
       )
 }
 
-/** The live project that a resource belongs to; undefined when it names none. */
-export async function resolveProject(
+/** The record that the name of a project stands for; nothing when the resource names none. */
+export function projectReading(
   deps: OperatorDependencies,
   object: Belonging,
+): Reading<ProjectRow | undefined> {
+  const { projectRef } = object.spec
+  return projectRef
+    ? projectStore.of({ ...parentOf(deps, object), name: projectRef.name })
+    : nothing
+}
+
+/** The live project that a resource belongs to, or why it waits; undefined when it names none. */
+export function liveProject(
+  deps: OperatorDependencies,
+  row: ProjectRow | undefined,
+  object: Belonging,
   context: ReconcileContext,
-  tx: Transaction,
-): Promise<ProjectRow | Waiting | undefined> {
+): ProjectRow | Waiting | undefined {
   const { projectRef } = object.spec
   if (!projectRef) return undefined
   const { namespace } = object.metadata
-  const owner = { installation: deps.installation, namespace, name: projectRef.name }
-  const row = await projectStore.find(tx, owner)
+  const owner = { ...parentOf(deps, object), name: projectRef.name }
   if (row && !row.deletedAt && claimOf(row, owner) === 'ours') return row
   return context.get(referenceKey('Project', namespace, projectRef.name))
     ? waiting(

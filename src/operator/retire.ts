@@ -1,16 +1,16 @@
-import { appendAudit } from '../db/audit.ts'
+import { auditing } from '../db/audit.ts'
 import { findOrganization } from '../db/organization.ts'
 import type { DeclaredRecord } from '../db/record.ts'
-import { inOrganization, type Transaction } from '../db/transaction.ts'
+import { carryOut, inOrganization, type Transaction } from '../db/transaction.ts'
 import { claimOf } from '../domain/ownership.ts'
 import { type Concept, recordEvent } from './declare.ts'
 import { type OperatorDependencies, operatorActor, ownerOf } from './dependencies.ts'
-import type { Belonging } from './reference.ts'
+import { type Belonging, parentOf } from './reference.ts'
 
 /**
  * Deals with the record of a deleted resource: purges it, or keeps it marked. Needs neither the parent's resource nor a
  * Secret, which may be gone already. A record of somebody else's stays as it is.
- * @param how.purge deletes the record for good; left out: it is kept with the values of `retained`
+ * @param how.purge the statements that delete the record for good; left out: it is kept with the values of `retained`
  * @returns the record as it was, or undefined when there was nothing to do
  */
 export async function retire<Row extends DeclaredRecord>(
@@ -18,25 +18,23 @@ export async function retire<Row extends DeclaredRecord>(
   concept: Concept<Row>,
   object: Belonging,
   how: {
-    readonly purge: ((tx: Transaction, id: string) => Promise<void>) | undefined
+    readonly purge: ((id: string) => readonly string[]) | undefined
     readonly retained?: Partial<Row>
     /** What else goes, in the same transaction. */
-    readonly before?: (tx: Transaction, row: Row) => Promise<void>
+    readonly before?: (row: Row) => readonly string[]
   },
 ): Promise<Row | undefined> {
   const owner = ownerOf(deps, object)
-  const parent = { ...owner, name: object.spec.organizationRef.name }
-  const organization = await findOrganization(deps.pool, parent)
+  const organization = await findOrganization(deps.pool, parentOf(deps, object))
   if (!organization) return undefined
   const tenant = { organizationId: organization.id, actor: operatorActor, fence: deps.fence() }
-  return inOrganization(deps.pool, tenant, async (tx) => {
-    const row = await concept.store.find(tx, owner)
+  const remove = async (tx: Transaction, row: Row | undefined) => {
     if (!row || claimOf(row, owner) !== 'ours') return undefined
     if (row.deletedAt && !how.purge) return row
-    await how.before?.(tx, row)
-    if (how.purge) await how.purge(tx, row.id)
-    else await concept.store.update(tx, row.id, how.retained ?? {})
-    await appendAudit(tx, [recordEvent(concept.name, how.purge ? 'deleted' : 'retained', row)])
+    const event = recordEvent(concept.name, how.purge ? 'deleted' : 'retained', row)
+    const gone = how.purge?.(row.id) ?? [concept.store.update(row.id, how.retained ?? {})]
+    await carryOut(tx, [...(how.before?.(row) ?? []), ...gone, auditing(event)], [])
     return row
-  })
+  }
+  return inOrganization(deps.pool, tenant, remove, [concept.store.of(owner)])
 }

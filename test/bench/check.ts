@@ -17,13 +17,13 @@ import { load, type Run, type Target } from './check/load.ts'
 import { openLoop } from './check/openloop.ts'
 import { asked, seed } from './check/seed.ts'
 import {
-  buildPrograms,
   loadCore,
   type Server,
   startAuthService,
   startBetterAuth,
   startHello,
 } from './check/servers.ts'
+import { buildPrograms } from './programs.ts'
 
 const usage = `usage: ./hack/bench check [--quick]
 

@@ -34,8 +34,10 @@ export async function launchOperator(options: {
   readonly kmsKeyFile: string
   readonly name?: string
   readonly settings?: Readonly<Record<string, string>>
+  /** A directory with the compiled programs; the sources when left out. */
+  readonly programs?: string
 }): Promise<Program> {
-  const { directory, name = 'operator' } = options
+  const { directory, name = 'operator', programs } = options
   const settings = {
     KUBECONFIG: options.kubeconfig,
     CARDEA_DATABASE_URL: options.databaseUrl,
@@ -46,7 +48,8 @@ export async function launchOperator(options: {
   }
   // As the chart does: the young generation grows to what a start-up needs, and stays so.
   const nodeOptions = ['--max-semi-space-size=8']
-  return launch('operator.ts', { name, directory, settings, nodeOptions })
+  const script = programs === undefined ? 'operator.ts' : path.join(programs, 'main/operator.js')
+  return launch(script, { name, directory, settings, nodeOptions })
 }
 
 /** Starts an auth service; does not wait for it. */
@@ -74,7 +77,7 @@ async function launch(
 ): Promise<Program> {
   const probes = `127.0.0.1:${await freePort()}`
   const logFile = path.join(directory, `${name}-${randomBytes(3).toString('hex')}.log`)
-  const node = [process.execPath, ...nodeOptions, path.join(ROOT, 'src/main', script)]
+  const node = [process.execPath, ...nodeOptions, path.resolve(ROOT, 'src/main', script)]
   const [command = '', ...args]: readonly string[] = [...prefix, ...node]
   const daemon = startDaemon({
     name,

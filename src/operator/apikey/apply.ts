@@ -4,14 +4,12 @@ import {
   type ApiKeyRow,
   type ApiKeySecretRow,
   apiKeyStore,
-  insertSecret,
-  loadSecrets,
-  removeSecrets,
-  updateSecret,
+  secretStatements,
+  secretsOfOwner,
 } from '../../db/apikey.ts'
-import { appendAudit } from '../../db/audit.ts'
+import { auditing } from '../../db/audit.ts'
 import { reclaimId } from '../../db/identity.ts'
-import { inOrganization, type Transaction } from '../../db/transaction.ts'
+import { carryOut, inOrganization, type Transaction } from '../../db/transaction.ts'
 import { addsRecord, type RecordAction } from '../../domain/record.ts'
 import { ConflictError } from '../../k8s/errors.ts'
 import {
@@ -20,7 +18,7 @@ import {
   type ReconcileEvent,
   stalled,
 } from '../../k8s/reconciler.ts'
-import { carryOut, examine, recordEvent } from '../declare.ts'
+import { examine, recordEvent, statements } from '../declare.ts'
 import { type OperatorDependencies, operatorActor, ownerOf } from '../dependencies.ts'
 import { repairEvent } from '../drift.ts'
 import { unwatched } from '../unwatched.ts'
@@ -112,51 +110,56 @@ async function write(
   const { id, rotationHandled, changes } = wanted
   const organizationId = seen.organization.id
   const tenant = { organizationId, actor: operatorActor, fence: deps.fence() }
-  return inOrganization(deps.pool, tenant, async (tx) => {
-    const found = await examine(deps, apiKeyConcept, apiKey, seen.values, tx)
+  const owner = ownerOf(deps, apiKey)
+  const readings = [apiKeyStore.of(owner), secretsOfOwner(owner)] as const
+  const work = async (
+    tx: Transaction,
+    keyRow: ApiKeyRow | undefined,
+    secrets: readonly ApiKeySecretRow[],
+  ) => {
+    const found = examine(deps, apiKey, seen.values, keyRow)
     if ('conflict' in found) throw new ConflictError('another took the key meanwhile')
     if (found.row?.id !== seen.found.row?.id)
       throw new ConflictError('the record changed meanwhile')
     const objection = addsRecord(found.action) ? await overQuota(tx, seen) : undefined
     if (objection !== undefined) return stalled('QuotaExceeded', objection, unwatched(context))
-    await expectUnchanged(tx, id, seen.secrets)
-    const identity = { ...ownerOf(deps, apiKey), organizationId, id }
-    const declared = await carryOut(apiKeyConcept, tx, found, seen.values, identity)
-    // No value of the spec, so that a rotation that was asked for is not taken for drift.
-    const row =
-      declared.rotationHandled === rotationHandled
-        ? declared
-        : await apiKeyStore.update(tx, declared.id, { rotationHandled })
-    await writeSecrets(tx, row, changes)
-    return { row, secrets: await loadSecrets(tx, row.id), action: found.action }
-  })
+    expectUnchanged(
+      secrets.filter((secret) => secret.apiKeyId === id),
+      seen.secrets,
+    )
+    const identity = { ...owner, organizationId, id }
+    const texts = [
+      ...statements(apiKeyConcept, found, seen.values, identity),
+      // No value of the spec, so that a rotation that was asked for is not taken for drift.
+      ...((keyRow?.rotationHandled ?? null) === rotationHandled
+        ? []
+        : [apiKeyStore.update(id, { rotationHandled })]),
+      ...secretTexts(identity, changes),
+    ]
+    const [row, after] = await carryOut(tx, texts, readings)
+    return { row: row as ApiKeyRow, secrets: after, action: found.action }
+  }
+  return inOrganization(deps.pool, tenant, work, readings)
 }
 
 /** The plan was made for these secrets: if others are there by now, it is made anew. */
-async function expectUnchanged(
-  tx: Transaction,
-  id: string,
-  seen: readonly ApiKeySecretRow[],
-): Promise<void> {
-  const now = await loadSecrets(tx, id)
+function expectUnchanged(now: readonly ApiKeySecretRow[], seen: readonly ApiKeySecretRow[]): void {
   const same =
     now.length === seen.length &&
     now.every((row, at) => row.id === seen[at]?.id && row.digest.equals(seen[at].digest))
   if (!same) throw new ConflictError('the secrets changed meanwhile')
 }
 
-async function writeSecrets(
-  tx: Transaction,
-  row: ApiKeyRow,
-  changes: SecretChanges,
-): Promise<void> {
-  await removeSecrets(tx, changes.remove)
-  for (const { id, values } of changes.update) await updateSecret(tx, id, values)
-  for (const secret of changes.insert) {
-    await insertSecret(tx, { ...secret, organizationId: row.organizationId, apiKeyId: row.id })
-  }
-  await appendAudit(
-    tx,
-    changes.verbs.map((verb) => recordEvent('api_key', verb, row)),
-  )
+function secretTexts(
+  key: { readonly organizationId: string; readonly id: string; readonly name: string },
+  { remove, update, insert, verbs }: SecretChanges,
+): readonly string[] {
+  const { organizationId, id: apiKeyId } = key
+  const rows = insert.map((secret) => ({ ...secret, organizationId, apiKeyId }))
+  return [
+    ...(remove.length > 0 ? [secretStatements.deletion(remove)] : []),
+    ...update.map(({ id, values }) => secretStatements.update(id, values)),
+    ...(rows.length > 0 ? [secretStatements.insertion(rows)] : []),
+    ...verbs.map((verb) => auditing(recordEvent('api_key', verb, key))),
+  ]
 }

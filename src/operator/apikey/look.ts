@@ -1,18 +1,23 @@
 import type { APIKey, APIKeyStatus } from '../../api/v1alpha1/apikey.ts'
-import { type ApiKeyRow, type ApiKeySecretRow, loadSecrets } from '../../db/apikey.ts'
-import { loadOrganization, type OrganizationRow } from '../../db/organization.ts'
+import {
+  type ApiKeyRow,
+  type ApiKeySecretRow,
+  apiKeyStore,
+  secretsOfOwner,
+} from '../../db/apikey.ts'
+import { type OrganizationRow, theOrganization } from '../../db/organization.ts'
 import type { ProjectRow } from '../../db/project.ts'
-import { inOrganization } from '../../db/transaction.ts'
+import { readInOrganization } from '../../db/transaction.ts'
 import { type Outcome, type ReconcileContext, stalled, waiting } from '../../k8s/reconciler.ts'
 import type { SecretObject } from '../../k8s/secret.ts'
 import { examine, type Found } from '../declare.ts'
-import { type OperatorDependencies, operatorActor } from '../dependencies.ts'
-import { isWaiting, resolveProject } from '../reference.ts'
+import { type OperatorDependencies, ownerOf } from '../dependencies.ts'
+import { isWaiting, liveOrganization, liveProject, parentOf, projectReading } from '../reference.ts'
 import { unwatched } from '../unwatched.ts'
-import { apiKeyConcept, apiKeyValues } from './concept.ts'
+import { apiKeyValues } from './concept.ts'
 import { firstObjection } from './precondition.ts'
 
-/** What is the case, read in one transaction and from the cache of Secrets. */
+/** What is the case, read in one round trip and from the cache of Secrets. */
 export interface Seen {
   readonly organization: OrganizationRow
   readonly project: ProjectRow | undefined
@@ -26,41 +31,46 @@ export interface Seen {
 export async function look(
   deps: OperatorDependencies,
   apiKey: APIKey,
-  organizationId: string,
   context: ReconcileContext,
 ): Promise<Seen | Outcome<APIKeyStatus>> {
-  const seen = await inOrganization(
+  const owner = ownerOf(deps, apiKey)
+  const [organizationRow, projectRow, row, secrets] = await readInOrganization(
     deps.pool,
-    { organizationId, actor: operatorActor },
-    async (tx) => {
-      const organization = await loadOrganization(tx)
-      if (!organization)
-        return waiting<APIKeyStatus>(
-          'OrganizationNotReady',
-          'The organization was deleted meanwhile.',
-        )
-      const project = await resolveProject(deps, apiKey, context, tx)
-      if (isWaiting(project)) return project
-      const values = apiKeyValues(apiKey, project?.id)
-      const found = await examine(deps, apiKeyConcept, apiKey, values, tx)
-      if ('conflict' in found) {
-        return stalled<APIKeyStatus>('Conflict', found.conflict, unwatched(context))
-      }
-      const secrets = found.row ? await loadSecrets(tx, found.row.id) : []
-      return { organization, project, found, values, secrets }
-    },
+    parentOf(deps, apiKey),
+    [theOrganization, projectReading(deps, apiKey), apiKeyStore.of(owner), secretsOfOwner(owner)],
   )
-  if ('outcome' in seen) return seen
+  const organization = liveOrganization(organizationRow, apiKey, context)
+  if (isWaiting(organization)) return organization
+  const project = liveProject(deps, projectRow, apiKey, context)
+  if (isWaiting(project)) return project
+  const values = apiKeyValues(apiKey, project?.id)
+  const found = examine(deps, apiKey, values, row)
+  if ('conflict' in found) {
+    return stalled<APIKeyStatus>('Conflict', found.conflict, unwatched(context))
+  }
   const { allowPlainSecrets } = deps
-  const objection = firstObjection({ apiKey, organization: seen.organization, allowPlainSecrets })
+  const objection = firstObjection({ apiKey, organization, allowPlainSecrets })
   if (objection) {
     const outcome = objection.wait ? waiting<APIKeyStatus> : stalled<APIKeyStatus>
     return outcome(objection.reason, objection.message)
   }
-  const name = apiKey.spec.secretRef?.name
-  const secret =
-    name === undefined
-      ? undefined
-      : await deps.secrets.read(apiKey.metadata.namespace, name, context.signal)
-  return { ...seen, secret }
+  return {
+    organization,
+    project,
+    found,
+    values,
+    secrets: secrets.filter((secret) => secret.apiKeyId === row?.id),
+    secret: await formerSecret(deps, apiKey, context),
+  }
+}
+
+/** The Secret of a key that was delivered before. Of a new one there is none yet, or it is not ours. */
+async function formerSecret(
+  deps: OperatorDependencies,
+  { metadata, spec, status }: APIKey,
+  { signal }: ReconcileContext,
+): Promise<SecretObject | undefined> {
+  const name = spec.secretRef?.name
+  if (name === undefined || !status?.keys) return undefined
+  return deps.secrets.read(metadata.namespace, name, signal)
 }

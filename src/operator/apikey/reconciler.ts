@@ -4,8 +4,7 @@ import {
   type ApiKeySecretRow,
   apiKeyStore,
   isDuplicateDigest,
-  loadSecrets,
-  removeSecrets,
+  secretStatements,
 } from '../../db/apikey.ts'
 import { referenceKey } from '../../k8s/object.ts'
 import {
@@ -21,7 +20,7 @@ import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { isApplied } from '../applied.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
 import { driftEvents, repairEvent } from '../drift.ts'
-import { belongsTo, isWaiting, resolveOrganization } from '../reference.ts'
+import { belongsTo } from '../reference.ts'
 import { retire } from '../retire.ts'
 import { unwatched } from '../unwatched.ts'
 import { type Applied, applyKey } from './apply.ts'
@@ -82,9 +81,7 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
     context: ReconcileContext,
   ): Promise<Result> {
     const deps = this.#deps
-    const organization = await resolveOrganization(deps, apiKey, context)
-    if (isWaiting(organization)) return organization
-    const seen = await look(deps, apiKey, organization.id, context)
+    const seen = await look(deps, apiKey, context)
     if ('outcome' in seen) return seen
     const applied = await applyKey(deps, apiKey, seen, suspicious, context)
     if ('outcome' in applied) return applied
@@ -143,15 +140,9 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
     const purge = (apiKey.spec.deletionPolicy ?? defaultDeletionPolicy) === 'Delete'
     // Revoked first: the Secret is of no use to anybody from then on.
     await retire(deps, apiKeyConcept, apiKey, {
-      purge: purge ? apiKeyStore.remove : undefined,
+      purge: purge ? (id) => [apiKeyStore.deletion(id)] : undefined,
       retained: { deletedAt: context.now() },
-      before: async (tx, row) => {
-        const secrets = await loadSecrets(tx, row.id)
-        await removeSecrets(
-          tx,
-          secrets.map((secret) => secret.id),
-        )
-      },
+      before: (row) => [secretStatements.deletionOfAll(row.id)],
     })
     await this.#withdraw(apiKey, undefined, context.signal)
     deps.changedByHand.delete(apiKey.status?.id ?? '')

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { type Daemon, startDaemon, untilReady } from '../../../hack/local/daemon.ts'
-import { ROOT } from '../../../hack/local/place.ts'
 import { freePort } from '../../../hack/local/port.ts'
 
 /** The core of whatever is measured. What measures, PostgreSQL included, has the other one. */
@@ -17,18 +16,6 @@ export interface Server {
   readonly url: string
   /** Of the auth service. */
   readonly metrics?: string
-}
-
-/** Compiles the programs, as the image ships them: stripping types at run time would count as their memory. */
-export function buildPrograms(): string {
-  const directory = path.join(ROOT, '.cardea', 'bench', 'dist')
-  rmSync(directory, { recursive: true, force: true })
-  const compiler = path.join(ROOT, 'node_modules', '.bin', 'tsc')
-  execFileSync(compiler, ['-p', 'tsconfig.build.json', '--outDir', directory], { cwd: ROOT })
-  cpSync(path.join(ROOT, 'src/db/migrations'), path.join(directory, 'db/migrations'), {
-    recursive: true,
-  })
-  return directory
 }
 
 export async function startHello(kind: 'node' | 'fastify', directory: string): Promise<Server> {

@@ -1,0 +1,91 @@
+import { getTableColumns } from 'drizzle-orm'
+import { getTableConfig, type PgColumn, type PgTable } from 'drizzle-orm/pg-core'
+import { escapeLiteral } from 'pg'
+
+type Raw = Readonly<Record<string, unknown>>
+
+/**
+ * A query that carries its values in its text, because PostgreSQL takes several queries in one message only without
+ * parameters; and what its answer means.
+ */
+export interface Reading<T> {
+  readonly text: string
+  readonly decode: (rows: readonly Raw[]) => T
+}
+
+/** What a list of readings gives, each in its place. */
+export type Read<R extends readonly Reading<unknown>[]> = {
+  [K in keyof R]: R[K] extends Reading<infer T> ? T : never
+}
+
+/**
+ * Readings of whole rows of a table.
+ * @returns a function from what stands behind `from <table>`, with every value a `literal`, and what to make of the rows
+ */
+export function readingsOf<Table extends PgTable>(table: Table) {
+  type Row = Table['$inferSelect']
+  const columns = Object.entries(getTableColumns(table))
+  const list = columns.map(([key, column]) => `"${column.name}" as "${key}"`).join(', ')
+  const row = (raw: Raw): Row => {
+    const values = columns.map(([key, column]) => {
+      const value = raw[key]
+      return [key, value === null ? null : column.mapFromDriverValue(value)]
+    })
+    return Object.fromEntries(values) as Row
+  }
+  return <T>(rest: string, pick: (rows: readonly Row[]) => T): Reading<T> => ({
+    text: `select ${list} from ${nameOf(table)} ${rest}`,
+    decode: (rows) => pick(rows.map(row)),
+  })
+}
+
+/** Stands where there is nothing to read. */
+export const nothing: Reading<undefined> = { text: 'select', decode: () => undefined }
+
+/**
+ * A value in a query's text.
+ * @throws TypeError when it has a NUL, at which PostgreSQL would take the text to end
+ */
+export function literal(value: string): string {
+  if (value.includes('\0')) throw new TypeError('PostgreSQL keeps no NUL')
+  return escapeLiteral(value)
+}
+
+/** Inserts rows of the same columns; what is left out has its default. */
+export function insertion(table: PgTable, rows: readonly object[]): string {
+  const columns = columnsOf(table, rows[0] ?? {})
+  const names = columns.map(([, column]) => `"${column.name}"`).join(', ')
+  const tuples = rows.map((row) => `(${columns.map((entry) => valueOf(row, entry)).join(', ')})`)
+  return `insert into ${nameOf(table)} (${names}) values ${tuples.join(', ')}`
+}
+
+/** Sets values of the row that has an id. */
+export function update(table: PgTable, id: string, values: object): string {
+  const set = columnsOf(table, values).map((e) => `"${e[1].name}" = ${valueOf(values, e)}`)
+  return `update ${nameOf(table)} set ${set.join(', ')} where id = ${literal(id)}`
+}
+
+/** Deletes the rows that have one of the ids. */
+export function deletion(table: PgTable, ids: readonly string[]): string {
+  return `delete from ${nameOf(table)} where id in (${ids.map(literal).join(', ')})`
+}
+
+type Entry = readonly [key: string, column: PgColumn]
+
+function columnsOf(table: PgTable, values: object): readonly Entry[] {
+  return Object.entries(getTableColumns(table) as Record<string, PgColumn>).filter(
+    ([key]) => (values as Raw)[key] !== undefined,
+  )
+}
+
+function valueOf(values: object, [key, column]: Entry): string {
+  const value = (values as Raw)[key] ?? null
+  if (value === null) return 'null'
+  const given = column.mapToDriverValue(value)
+  return literal(Buffer.isBuffer(given) ? `\\x${given.toString('hex')}` : String(given))
+}
+
+function nameOf(table: PgTable): string {
+  const { schema, name } = getTableConfig(table)
+  return `"${schema}"."${name}"`
+}
