@@ -1,5 +1,5 @@
 import { type Environment, readEnvironment } from './environment.ts'
-import { kmsSettings } from './kms.ts'
+import { readKmsConfig } from './kms.ts'
 import {
   databaseUrl,
   duration,
@@ -27,7 +27,6 @@ const organizations = 'must be a list of namespace/name, for example acme/acme, 
  */
 export function readOperatorConfig(environment: Environment, identity: string) {
   const settings = readEnvironment(environment, {
-    ...kmsSettings,
     CARDEA_DATABASE_URL: databaseUrl(),
     CARDEA_CHANGES_DATABASE_URL: databaseUrl().optional(),
     CARDEA_INSTALLATION: otherwise('default', pattern(label, labelMessage)),
@@ -49,7 +48,7 @@ export function readOperatorConfig(environment: Environment, identity: string) {
   return Object.freeze({
     databaseUrl: settings.CARDEA_DATABASE_URL,
     changesDatabaseUrl: settings.CARDEA_CHANGES_DATABASE_URL ?? settings.CARDEA_DATABASE_URL,
-    kms: { provider: settings.CARDEA_KMS, localKeyFile: settings.CARDEA_KMS_LOCAL_KEY_FILE },
+    kms: readKmsConfig(environment),
     installation: settings.CARDEA_INSTALLATION,
     /** Empty: every namespace. */
     watchNamespaces: settings.CARDEA_WATCH_NAMESPACES ?? [],

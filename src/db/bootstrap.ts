@@ -37,13 +37,15 @@ export async function bootstrap(options: {
     }
     // The owner hands its tenant-spanning functions to cardea_index; it does not act as it otherwise.
     await client.query('grant cardea_index to cardea_migrate with inherit false, set true')
-    await client.query('create schema if not exists cardea authorization cardea_migrate')
-    await client.query('revoke all on schema cardea from public')
+    for (const schema of ['cardea', 'cardea_keys']) {
+      await client.query(`create schema if not exists ${schema} authorization cardea_migrate`)
+      await client.query(`revoke all on schema ${schema} from public`)
+      await client.query(`grant usage on schema ${schema} to cardea_operator, cardea_auth`)
+    }
     // A temporary table could carry a trigger of ours; nobody here needs one.
     const database = client.escapeIdentifier(client.database ?? '')
     await client.query(`revoke temporary, connect on database ${database} from public`)
     await client.query(`grant connect on database ${database} to ${roles.join(', ')}`)
-    await client.query('grant usage on schema cardea to cardea_operator, cardea_auth')
     await client.query('grant usage, create on schema cardea to cardea_index')
     await client.query('commit')
   } finally {

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { type Envelope, formatEnvelope, open, parseEnvelope, seal } from './envelope.ts'
 import { localKeyManagement } from './local.ts'
 
-const kms = localKeyManagement(randomBytes(32).toString('base64'))
+const key = randomBytes(32).toString('base64')
+const kms = localKeyManagement(() => key)
 const aad = {
   group: 'cardea.dev',
   kind: 'APIKey',

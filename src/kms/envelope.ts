@@ -4,6 +4,8 @@ import {
   contextBytes,
   type KeyManagement,
   KeyManagementError,
+  type Provider,
+  providers,
 } from './keymanagement.ts'
 
 /** The format of an envelope. All byte strings are base64 with padding. */
@@ -11,7 +13,7 @@ export interface Envelope {
   readonly version: 1
   /** RFC 7518 section 5.3's name: AES-256 in GCM. */
   readonly algorithm: 'A256GCM'
-  readonly kek: { readonly provider: string; readonly id: string; readonly version: string }
+  readonly kek: { readonly provider: Provider; readonly id: string; readonly version: string }
   readonly wrappedKey: string
   readonly iv: string
   readonly ciphertext: string
@@ -29,7 +31,7 @@ const envelopeLimit = 65_536
  * @throws KeyManagementError
  */
 export async function seal(
-  kms: KeyManagement,
+  kms: Pick<KeyManagement, 'wrap'>,
   plaintext: Uint8Array,
   aad: Context,
 ): Promise<Envelope> {
@@ -59,7 +61,11 @@ export async function seal(
  * Opens an envelope in the place that `aad` names, which the caller rebuilds from the live object.
  * @throws KeyManagementError `refused` when the envelope was altered or belongs elsewhere
  */
-export async function open(kms: KeyManagement, envelope: Envelope, aad: Context): Promise<Buffer> {
+export async function open(
+  kms: Pick<KeyManagement, 'unwrap'>,
+  envelope: Envelope,
+  aad: Context,
+): Promise<Buffer> {
   const { kek } = envelope
   const dataKey = await kms.unwrap(
     {
@@ -123,6 +129,9 @@ export function isEnvelope(value: unknown): value is Envelope {
   return (
     isRecord(value['kek']) &&
     hasStrings(value['kek'], ['provider', 'id', 'version']) &&
+    providers.some(
+      (provider) => provider === (value['kek'] as Record<string, unknown>)['provider'],
+    ) &&
     hasStrings(value, ['wrappedKey', 'iv', 'ciphertext', 'tag']) &&
     isRecord(value['aad']) &&
     Object.values(value['aad']).every((entry) => typeof entry === 'string')

@@ -1,28 +1,55 @@
 /** What a ciphertext is bound to: flat names and values, also the KMS's encryption context where it has one. */
 export type Context = Readonly<Record<string, string>>
 
-/** A data key under a key-encryption key (KEK). `version` says which of the KEK's versions wrapped it. */
+export const providers = ['aws', 'gcp', 'azure', 'vault', 'local'] as const
+export type Provider = (typeof providers)[number]
+
+/** A data key under a key-encryption key (KEK). */
 export interface WrappedKey {
-  readonly provider: string
+  readonly provider: Provider
+  /** The KEK by the one name that its provider has for it, so that it opens wherever that name can be reached. */
   readonly keyId: string
+  /** Which of the KEK's versions wrapped it. */
   readonly version: string
   readonly ciphertext: Buffer
 }
 
-/**
- * The seam to a key manager (NIST SP 800-57 terms). Every provider passes `test/support/keymanagement.ts`.
- * Both operations throw KeyManagementError and nothing else.
- */
-export interface KeyManagement {
-  readonly provider: string
-  /** Wraps a data key of 32 bytes under the current version of the KEK, bound to the context. */
-  wrap(dataKey: Uint8Array, context: Context): Promise<WrappedKey>
-  /** Opens what `wrap` made, with whichever version made it; refuses another context, key or ciphertext. */
-  unwrap(wrapped: WrappedKey, context: Context): Promise<Buffer>
+/** A KEK as it is now. */
+export interface KeyDescription {
+  readonly keyId: string
+  /** The version that wraps from now on. */
+  readonly version: string
 }
 
-/** Who must act: `unreachable` retries; the others want an administrator; `refused` means that it was not made for this place. */
-export type KeyManagementCode = 'unreachable' | 'denied' | 'disabled' | 'not_found' | 'refused'
+/**
+ * The seam to one KEK of a key manager (NIST SP 800-57 terms). Every provider passes `test/support/keymanagement.ts`.
+ * All operations throw KeyManagementError and nothing else. A provider tries once, and gives up when the signal is
+ * aborted; `patient` adds the deadline, the repetition and the back-off.
+ */
+export interface KeyManagement {
+  readonly provider: Provider
+  /** Wraps a data key of 32 bytes under the current version of the KEK, bound to the context. */
+  wrap(dataKey: Uint8Array, context: Context, signal?: AbortSignal): Promise<WrappedKey>
+  /** Opens what `wrap` made, with whichever version made it; refuses another context, key or ciphertext. */
+  unwrap(wrapped: WrappedKey, context: Context, signal?: AbortSignal): Promise<Buffer>
+  /** Which key this is, and its current version. Proves no right to use it: only a wrap and an unwrap do. */
+  describe(signal?: AbortSignal): Promise<KeyDescription>
+  /** Closes its connections. */
+  close?(): Promise<void>
+}
+
+/**
+ * Who must act. `unreachable` and `throttled` pass by themselves; `denied`, `disabled`, `pending_deletion` and `not_found`
+ * want the key's administrator; `refused` means that it was altered, or was not made for this place.
+ */
+export type KeyManagementCode =
+  | 'unreachable'
+  | 'throttled'
+  | 'denied'
+  | 'disabled'
+  | 'pending_deletion'
+  | 'not_found'
+  | 'refused'
 
 export class KeyManagementError extends Error {
   override readonly name = 'KeyManagementError'
@@ -32,6 +59,11 @@ export class KeyManagementError extends Error {
   constructor(code: KeyManagementCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+  }
+
+  /** Whether the same may succeed a little later without anybody doing anything. */
+  get passes(): boolean {
+    return this.code === 'unreachable' || this.code === 'throttled'
   }
 }
 

@@ -12,21 +12,14 @@ const tagLength = 16
 
 /**
  * A KEK in a file, for development and tests: whoever reads the file reads every secret.
- * @param file text: a line a version, base64 of 32 bytes, the newest last; lines that start with # are comments
- * @throws KeyManagementError `not_found` when the text holds no key or a line is not one
+ * @param read gives the file's text at each use, so that a new version takes effect at once: a line a version, base64 of 32
+ *   bytes, the newest last; `state: disabled` or `state: pending-deletion` for rehearsals; lines that start with # are comments
  */
-export function localKeyManagement(file: string): KeyManagement {
-  const keys = readKeys(file)
-  const first = keys[0] as Buffer
-  const keyId = createHash('sha256')
-    .update('cardea-local-kek\0')
-    .update(first)
-    .digest('hex')
-    .slice(0, 16)
-
+export function localKeyManagement(read: () => string): KeyManagement {
   return {
     provider: 'local',
     async wrap(dataKey, context) {
+      const { keys, keyId } = usable(read)
       const iv = randomBytes(ivLength)
       const cipher = createCipheriv('aes-256-gcm', keys.at(-1) as Buffer, iv)
       cipher.setAAD(contextBytes(context))
@@ -39,9 +32,36 @@ export function localKeyManagement(file: string): KeyManagement {
       return { provider: 'local', keyId, version: String(keys.length), ciphertext }
     },
     async unwrap(wrapped, context) {
+      const { keys, keyId } = usable(read)
       return open(keys, keyId, wrapped, context)
     },
+    async describe() {
+      const { keys, keyId } = usable(read)
+      return { keyId, version: String(keys.length) }
+    },
   }
+}
+
+interface KeyFile {
+  readonly keys: readonly Buffer[]
+  readonly keyId: string
+  readonly state: string | undefined
+}
+
+/** @throws KeyManagementError when the key may not be used, or the file is not one */
+function usable(read: () => string): KeyFile {
+  const file = readKeyFile(read())
+  if (file.state === 'disabled') {
+    throw new KeyManagementError(
+      'disabled',
+      'the key file says "state: disabled": remove that line',
+    )
+  }
+  if (file.state === 'pending-deletion') {
+    const message = 'the key file says "state: pending-deletion": remove that line'
+    throw new KeyManagementError('pending_deletion', message)
+  }
+  return file
 }
 
 function open(
@@ -84,10 +104,15 @@ function refused(): KeyManagementError {
   )
 }
 
-function readKeys(file: string): readonly Buffer[] {
+/**
+ * Reads a key file.
+ * @throws KeyManagementError `not_found` when the text holds no key or a line is not one
+ */
+export function readKeyFile(file: string): KeyFile {
   const lines = file.split('\n').map((line) => line.trim())
+  const states = lines.filter((line) => line.startsWith('state:'))
   const keys = lines
-    .filter((line) => line !== '' && !line.startsWith('#'))
+    .filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('state:'))
     .map((line, position) => {
       const key = Buffer.from(line, 'base64')
       if (key.length !== 32 || key.toString('base64') !== line) {
@@ -104,5 +129,10 @@ function readKeys(file: string): readonly Buffer[] {
       'the key file holds no key: write one with `openssl rand -base64 32`',
     )
   }
-  return keys
+  const keyId = createHash('sha256')
+    .update('cardea-local-kek\0')
+    .update(keys[0] as Buffer)
+    .digest('hex')
+    .slice(0, 16)
+  return { keys, keyId, state: states.at(-1)?.slice('state:'.length).trim() }
 }

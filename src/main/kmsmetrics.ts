@@ -1,9 +1,8 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import { type KeyManagement, KeyManagementError } from '../kms/keymanagement.ts'
 
-/** The same key manager, with each operation counted by its outcome and timed. */
-export function measured(kms: KeyManagement, registry: Registry): KeyManagement {
-  const { provider } = kms
+/** Wraps key managers so that each operation is counted by its outcome and timed. */
+export function kmsMetrics(registry: Registry): (kms: KeyManagement) => KeyManagement {
   const operations = new Counter({
     name: 'cardea_kms_operations_total',
     help: 'Operations of the key management service, by outcome: success, or what went wrong.',
@@ -17,7 +16,7 @@ export function measured(kms: KeyManagement, registry: Registry): KeyManagement 
     buckets: [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   })
-  const measure = async <T>(operation: string, work: Promise<T>): Promise<T> => {
+  const measure = async <T>(provider: string, operation: string, work: Promise<T>): Promise<T> => {
     const stop = seconds.startTimer({ provider, operation })
     let outcome = 'success'
     try {
@@ -30,9 +29,16 @@ export function measured(kms: KeyManagement, registry: Registry): KeyManagement 
       operations.inc({ provider, operation, outcome })
     }
   }
-  return {
-    provider,
-    wrap: (dataKey, context) => measure('wrap', kms.wrap(dataKey, context)),
-    unwrap: (wrapped, context) => measure('unwrap', kms.unwrap(wrapped, context)),
+  return (kms) => {
+    const { provider } = kms
+    return {
+      provider,
+      wrap: (dataKey, context, signal) =>
+        measure(provider, 'wrap', kms.wrap(dataKey, context, signal)),
+      unwrap: (wrapped, context, signal) =>
+        measure(provider, 'unwrap', kms.unwrap(wrapped, context, signal)),
+      describe: (signal) => measure(provider, 'describe', kms.describe(signal)),
+      ...(kms.close && { close: () => kms.close?.() ?? Promise.resolve() }),
+    }
   }
 }

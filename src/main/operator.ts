@@ -13,8 +13,7 @@ import { Manager } from '../k8s/manager.ts'
 import { RuntimeMetrics } from '../k8s/metrics.ts'
 import { buildOperator } from '../operator/operator.ts'
 import { explainEnd } from './end.ts'
-import { openKeyManagement } from './kms.ts'
-import { measured } from './kmsmetrics.ts'
+import { openKeyring } from './kms.ts'
 import { listening } from './listen.ts'
 import { openLogger } from './logger.ts'
 import { releaseMemory } from './memory.ts'
@@ -41,8 +40,8 @@ async function run(config: OperatorConfig): Promise<number> {
   const ended = endOfProgram(stopping)
   const registry = new Registry()
   addProcessMetrics(registry)
-  const kms = measured(openKeyManagement(config.kms), registry)
-  if (kms.provider === 'local') {
+  const keyring = openKeyring(config.kms, registry)
+  if (keyring.default.provider === 'local') {
     logger.warn(
       {},
       'the key-encryption key is a local file: whoever reads it reads every secret; use a KMS in production',
@@ -97,7 +96,7 @@ async function run(config: OperatorConfig): Promise<number> {
     const operator = buildOperator({
       manager,
       pool,
-      kms,
+      keyring,
       config,
       fence: () => {
         if (!fence) throw new Error('no leadership was taken')

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { KubeConfig } from '@kubernetes/client-node'
 import { type APIKey, apiKeyKind } from '../api/v1alpha1/apikey.ts'
-import { ConfigurationError, readEnvironment } from '../config/environment.ts'
-import { kmsSettings } from '../config/kms.ts'
+import { ConfigurationError } from '../config/environment.ts'
+import { readKmsConfig } from '../config/kms.ts'
 import { KubeClient } from '../k8s/client.ts'
 import { SECRETS, type SecretObject, secretText } from '../k8s/secret.ts'
 import { type Envelope, open, parseEnvelope } from '../kms/envelope.ts'
 import type { Context } from '../kms/keymanagement.ts'
 import { apiKeyContext } from '../operator/apikey/aad.ts'
-import { openKeyManagement } from './kms.ts'
+import { openKeyring } from './kms.ts'
 
 const help = `Usage: cardea unwrap [-n NAMESPACE] NAME
        cardea unwrap --file PATH [-n NAMESPACE] [--name NAME] [--id ID]
@@ -24,7 +24,7 @@ the APIKey that owns it are read from the cluster, not from the envelope.
   --id ID             with --file: status.id of the APIKey
   --newline           end the output with a line break, also when it is not a terminal
 
-  CARDEA_KMS                 the key management service: local
+  CARDEA_KMS                 the default key: local, aws:REGION:KEY, gcp:NAME, azure:URL/keys/KEY, vault:MOUNT/KEY
   CARDEA_KMS_LOCAL_KEY_FILE  the key file of the local one
   KUBECONFIG                 the cluster
 `
@@ -55,12 +55,8 @@ export async function runUnwrap(args: readonly string[]): Promise<number> {
       values.file === undefined
         ? await fromCluster(values.namespace, positionals)
         : fromFile(values.file, values, positionals)
-    const settings = readEnvironment(process.env, kmsSettings)
-    const kms = openKeyManagement({
-      provider: settings.CARDEA_KMS,
-      localKeyFile: settings.CARDEA_KMS_LOCAL_KEY_FILE,
-    })
-    const plaintext = await open(kms, sealed.envelope, sealed.context)
+    const keyring = openKeyring(readKmsConfig(process.env))
+    const plaintext = await open(keyring, sealed.envelope, sealed.context)
     process.stdout.write(plaintext)
     if (process.stdout.isTTY || values.newline) process.stdout.write('\n')
     return 0

@@ -3,11 +3,13 @@ import type { Fence } from '../db/transaction.ts'
 import type { Owner } from '../domain/ownership.ts'
 import type { OwnedSecrets } from '../k8s/secret.ts'
 import type { KeyManagement } from '../kms/keymanagement.ts'
+import type { Keyring } from '../kms/keyring.ts'
+import type { KeyReference } from '../kms/reference.ts'
 
 /** What the reconcilers act with. */
 export interface OperatorDependencies {
   readonly pool: pg.Pool
-  readonly kms: KeyManagement
+  readonly keyring: Keyring
   readonly secrets: Pick<OwnedSecrets, 'deliver' | 'namesOf' | 'read' | 'withdraw'>
   /** The name of this installation: several may share a database. */
   readonly installation: string
@@ -32,4 +34,12 @@ export function ownerOf(
 ): Owner {
   const { namespace, name } = object.metadata
   return { installation: deps.installation, namespace, name }
+}
+
+/** The KEK that wraps for an organization from now on. */
+export function kekOf(
+  { keyring }: Pick<OperatorDependencies, 'keyring'>,
+  { encryptionKey }: { readonly encryptionKey: unknown },
+): KeyManagement {
+  return encryptionKey === null ? keyring.default : keyring.key(encryptionKey as KeyReference)
 }

@@ -8,7 +8,7 @@ import { type CustomResource, type KubeObject, referenceKey } from '../k8s/objec
 import type { Reconciler } from '../k8s/reconciler.ts'
 import { OwnedSecrets, SECRETS, type SecretObject } from '../k8s/secret.ts'
 import type { ObjectStore } from '../k8s/store.ts'
-import type { KeyManagement } from '../kms/keymanagement.ts'
+import type { Keyring } from '../kms/keyring.ts'
 import { APIKeyReconciler } from './apikey/reconciler.ts'
 import type { OperatorDependencies } from './dependencies.ts'
 import { guarded } from './guarded.ts'
@@ -24,7 +24,7 @@ export const secretLabel = `${organizationKind.group}/installation`
 export interface OperatorOptions {
   readonly manager: Manager
   readonly pool: Pool
-  readonly kms: KeyManagement
+  readonly keyring: Keyring
   readonly config: {
     readonly installation: string
     readonly allowPlainSecrets: boolean
@@ -49,9 +49,9 @@ export function buildOperator(options: OperatorOptions) {
     fieldManager: 'cardea-operator',
   })
   const changedByHand = new Set<string>()
-  const { pool, kms, fence, randomBytes, repaired } = options
+  const { pool, keyring, fence, randomBytes, repaired } = options
   const { installation, allowPlainSecrets, adoptOrganizations } = config
-  const services = { pool, kms, fence, randomBytes, repaired, secrets, changedByHand }
+  const services = { pool, keyring, fence, randomBytes, repaired, secrets, changedByHand }
   const settings = { installation, allowPlainSecrets, adoptOrganizations }
   const deps: OperatorDependencies = { ...services, ...settings }
   const stores = new Map<string, ObjectStore<KubeObject>>()

@@ -1,21 +1,47 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { KeyManagement, WrappedKey } from '../../src/kms/keymanagement.ts'
+import { patient } from '../../src/kms/patient.ts'
 
-/** What every provider must do. `another` has a different key-encryption key. */
+/** A fresh KEK, and those who may change it. */
+export interface KeyUnderTest {
+  readonly kms: KeyManagement
+  /** Another KEK of the same provider. */
+  readonly another: KeyManagement
+  readonly administrator: {
+    disable(): Promise<void>
+    enable(): Promise<void>
+    scheduleDeletion(): Promise<void>
+    /** Makes a new version, which wraps from now on. */
+    rotate(): Promise<void>
+    /** Takes the right to use the key away from whoever `kms` logs in as. */
+    deny?(): Promise<void>
+  }
+  /** What goes wrong on the way; left out where there is no way, as with a file. */
+  readonly wire?: {
+    /** Lets the next so many requests be answered as the provider answers too many. */
+    throttle(requests: number): void
+    /** Answers nothing until the returned function is called. */
+    hang(): () => void
+    /** Requests for wraps and unwraps that arrived so far. */
+    requests(): number
+  }
+}
+
+const context = { namespace: 'acme', name: 'ci-key' }
+
+/** What every provider must do. @param make makes a fresh key for each test */
 export function keyManagementContract(
-  make: () => Promise<{ kms: KeyManagement; another: KeyManagement }>,
+  make: () => Promise<KeyUnderTest>,
+  { hasWire }: { readonly hasWire: boolean },
 ): void {
-  const context = { namespace: 'acme', name: 'ci-key' }
   const dataKey = randomBytes(32)
 
-  const refuses = async (change: (wrapped: WrappedKey) => WrappedKey, as = context) => {
+  const refuses = async (change: (wrapped: WrappedKey) => WrappedKey, as: object = context) => {
     const { kms } = await make()
     const wrapped = await kms.wrap(dataKey, context)
-    await expect(kms.unwrap(change(wrapped), as)).rejects.toMatchObject({
-      name: 'KeyManagementError',
-      code: 'refused',
-    })
+    const opened = kms.unwrap(change(wrapped), as as typeof context)
+    await expect(opened).rejects.toMatchObject({ name: 'KeyManagementError', code: 'refused' })
   }
 
   test('what was wrapped opens', async () => {
@@ -24,6 +50,12 @@ export function keyManagementContract(
     expect(wrapped.provider).toBe(kms.provider)
     expect(wrapped.ciphertext.includes(dataKey)).toBe(false)
     expect(await kms.unwrap(wrapped, context)).toEqual(dataKey)
+  })
+
+  test('what wraps is what the description says', async () => {
+    const { kms } = await make()
+    const { keyId, version } = await kms.describe()
+    expect(await kms.wrap(dataKey, context)).toMatchObject({ keyId, version })
   })
 
   test('the order of the context does not matter', async () => {
@@ -41,20 +73,18 @@ export function keyManagementContract(
   test('another context is refused', () =>
     refuses((wrapped) => wrapped, { ...context, name: 'other' }))
 
-  test('a missing context is refused', () => refuses((wrapped) => wrapped, {} as typeof context))
+  test('a missing context is refused', () => refuses((wrapped) => wrapped, {}))
 
-  test('every flipped bit is refused', async () => {
+  test('every changed byte is refused', async () => {
     const { kms } = await make()
     const wrapped = await kms.wrap(dataKey, context)
-    for (let at = 0; at < wrapped.ciphertext.length; at++) {
+    // All of them on a local key; a sample where each takes a request.
+    const step = hasWire ? Math.ceil(wrapped.ciphertext.length / 24) : 1
+    for (let at = 0; at < wrapped.ciphertext.length; at += step) {
       const ciphertext = Buffer.from(wrapped.ciphertext)
       ciphertext[at] = (ciphertext[at] as number) ^ 1
-      await expect(
-        kms.unwrap({ ...wrapped, ciphertext }, context),
-        `byte ${at}`,
-      ).rejects.toMatchObject({
-        code: 'refused',
-      })
+      const opened = kms.unwrap({ ...wrapped, ciphertext }, context)
+      await expect(opened, `byte ${at}`).rejects.toMatchObject({ code: 'refused' })
     }
   })
 
@@ -68,11 +98,108 @@ export function keyManagementContract(
     await expect(another.unwrap(wrapped, context)).rejects.toMatchObject({ code: 'not_found' })
   })
 
-  test('an unknown version says so', async () => {
+  test('the ciphertext of one key under the name of another is refused', async () => {
+    const { kms, another } = await make()
+    const wrapped = await kms.wrap(dataKey, context)
+    const { keyId, version } = await another.describe()
+    const opened = another.unwrap({ ...wrapped, keyId, version }, context)
+    await expect(opened).rejects.toMatchObject({ code: 'refused' })
+  })
+
+  test('a version that never was does not open anything', async () => {
     const { kms } = await make()
     const wrapped = await kms.wrap(dataKey, context)
     await expect(kms.unwrap({ ...wrapped, version: '999' }, context)).rejects.toMatchObject({
-      code: 'not_found',
+      code: expect.stringMatching(/^(not_found|refused)$/),
     })
+  })
+
+  test('a key that was rotated wraps with the new version and opens what the old one wrapped', async () => {
+    const { kms, administrator } = await make()
+    const old = await kms.wrap(dataKey, context)
+    await administrator.rotate()
+    const young = await kms.wrap(dataKey, context)
+    expect(young.version).not.toBe(old.version)
+    expect((await kms.describe()).version).toBe(young.version)
+    expect(await kms.unwrap(old, context)).toEqual(dataKey)
+    expect(await kms.unwrap(young, context)).toEqual(dataKey)
+  })
+
+  test('a disabled key says so, and works again when it is enabled', async () => {
+    const { kms, administrator } = await make()
+    const wrapped = await kms.wrap(dataKey, context)
+    await administrator.disable()
+    await expect(kms.wrap(dataKey, context)).rejects.toMatchObject({ code: 'disabled' })
+    await expect(kms.unwrap(wrapped, context)).rejects.toMatchObject({ code: 'disabled' })
+    await administrator.enable()
+    expect(await kms.unwrap(wrapped, context)).toEqual(dataKey)
+  })
+
+  test('a key that is to be deleted says so', async () => {
+    const { kms, administrator } = await make()
+    const wrapped = await kms.wrap(dataKey, context)
+    await administrator.scheduleDeletion()
+    for (const use of [kms.wrap(dataKey, context), kms.unwrap(wrapped, context)]) {
+      await expect(use).rejects.toMatchObject({ code: 'pending_deletion' })
+    }
+  })
+
+  test('no error repeats the data key or the ciphertext', async () => {
+    const { kms, administrator } = await make()
+    const wrapped = await kms.wrap(dataKey, context)
+    await administrator.disable()
+    const errors: unknown[] = []
+    await kms.wrap(dataKey, context).catch((error: unknown) => errors.push(error))
+    await kms.unwrap(wrapped, context).catch((error: unknown) => errors.push(error))
+    for (const error of errors) {
+      const text = `${(error as Error).stack} ${JSON.stringify(error)} ${String((error as Error).cause)}`
+      for (const form of ['base64', 'base64url', 'hex'] as const) {
+        expect(text).not.toContain(dataKey.toString(form))
+        expect(text).not.toContain(wrapped.ciphertext.toString(form))
+      }
+    }
+  })
+
+  if (!hasWire) return
+
+  test('a caller that gives up is let go at once', async () => {
+    const { kms, wire } = await make()
+    await kms.describe()
+    const release = wire?.hang()
+    const started = performance.now()
+    await expect(kms.wrap(dataKey, context, AbortSignal.timeout(200))).rejects.toMatchObject({
+      code: 'unreachable',
+    })
+    expect(performance.now() - started).toBeLessThan(2000)
+    release?.()
+  })
+
+  test('a provider tries once, so that nobody repeats what another repeats', async () => {
+    const { kms, wire } = await make()
+    await kms.wrap(dataKey, context)
+    const before = wire?.requests() ?? 0
+    wire?.throttle(1)
+    await expect(kms.wrap(dataKey, context)).rejects.toMatchObject({ code: 'throttled' })
+    expect((wire?.requests() ?? 0) - before).toBe(1)
+  })
+
+  test('what is throttled is tried again after a while', async () => {
+    const { kms, wire } = await make()
+    const enduring = patient(kms)
+    await enduring.wrap(dataKey, context)
+    wire?.throttle(2)
+    const wrapped = await enduring.wrap(dataKey, context)
+    expect(await enduring.unwrap(wrapped, context)).toEqual(dataKey)
+  })
+
+  test('a connection that hangs ends at the deadline', async () => {
+    const { kms, wire } = await make()
+    await kms.describe()
+    const release = wire?.hang()
+    const started = performance.now()
+    const hurried = patient(kms, { deadline: 500 })
+    await expect(hurried.wrap(dataKey, context)).rejects.toMatchObject({ code: 'unreachable' })
+    expect(performance.now() - started).toBeLessThan(2000)
+    release?.()
   })
 }

@@ -18,6 +18,7 @@ import { ProjectReconciler } from '../../src/operator/project.ts'
 import { RBACBindingReconciler } from '../../src/operator/rbacbinding.ts'
 import { RBACRoleReconciler } from '../../src/operator/rbacrole.ts'
 import { testCluster } from './controlplane.ts'
+import { keyringOf } from './keyring.ts'
 import { admin } from './kube.ts'
 import { Mortal } from './mortal.ts'
 import { testKek } from './operator.ts'
@@ -66,7 +67,7 @@ export class Lives {
     const fence = await takeLeadership(this.#pool, 'test', 'a life')
     const deps: OperatorDependencies = {
       pool: process.pool(this.#pool),
-      kms: process.kms(testKek),
+      keyring: keyringOf(process.kms(testKek)),
       secrets: new OwnedSecrets({
         client,
         store: cacheOf(secrets),

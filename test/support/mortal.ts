@@ -63,6 +63,7 @@ export class Mortal {
       provider: kms.provider,
       wrap: (...given) => this.#call('wrap', () => kms.wrap(...given)),
       unwrap: (...given) => this.#call('unwrap', () => kms.unwrap(...given)),
+      describe: (...given) => this.#call('describe', () => kms.describe(...given)),
     }
   }
 

@@ -12,6 +12,7 @@ import type { KeyManagement } from '../../src/kms/keymanagement.ts'
 import { localKeyManagement } from '../../src/kms/local.ts'
 import { buildOperator } from '../../src/operator/operator.ts'
 import { type TestCluster, testCluster } from './controlplane.ts'
+import { keyringOf } from './keyring.ts'
 import { type TestDatabase, testDatabase } from './postgres.ts'
 
 export interface OperatorSetting {
@@ -40,7 +41,8 @@ export interface TestOperator {
   stop(): Promise<void>
 }
 
-export const testKek = localKeyManagement(randomBytes(32).toString('base64'))
+const testKeyFile = randomBytes(32).toString('base64')
+export const testKek = localKeyManagement(() => testKeyFile)
 
 export async function startOperator(setting: OperatorSetting): Promise<TestOperator> {
   const cluster: TestCluster = testCluster()
@@ -75,7 +77,7 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
   const operator = buildOperator({
     manager,
     pool,
-    kms,
+    keyring: keyringOf(kms),
     config: {
       installation,
       allowPlainSecrets: setting.allowPlainSecrets ?? false,

@@ -66,7 +66,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const directory = temporaryDirectory('system')
   const database = options.database ?? (await testDatabase())
   const kmsKeyFile = writeKmsKey(directory)
-  const kms = localKeyManagement(readFileSync(kmsKeyFile, 'utf8'))
+  const kms = localKeyManagement(() => readFileSync(kmsKeyFile, 'utf8'))
   const operators: Program[] = []
   const auths: Program[] = []
 

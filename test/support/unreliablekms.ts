@@ -12,6 +12,7 @@ export function unreliableKms(): KeyManagement & { away: boolean } {
     away: false,
     wrap: async (...given: Parameters<KeyManagement['wrap']>) => reached().wrap(...given),
     unwrap: async (...given: Parameters<KeyManagement['unwrap']>) => reached().unwrap(...given),
+    describe: async () => reached().describe(),
   }
   return unreliable
 }

@@ -13,6 +13,8 @@ export const organizations = cardea.table('organizations', {
     .notNull()
     .default('Mixed'),
   settings: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+  /** The KEK that the organization chose; null: the installation's default. */
+  encryptionKey: jsonb('encryption_key').$type<Record<string, string>>(),
   ...ownership(),
   deletedAt: timestamp('deleted_at', { withTimezone: true }),
 })

@@ -4,6 +4,7 @@ import { newId } from '../../db/identity.ts'
 import { apiKeyEntropy, digestApiKey, lastFour, mintApiKey } from '../../domain/apikey.ts'
 import type { ReconcileEvent } from '../../k8s/reconciler.ts'
 import { type Envelope, seal } from '../../kms/envelope.ts'
+import type { KeyManagement } from '../../kms/keymanagement.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
 import { apiKeyContext } from './aad.ts'
 import { openKey, sealedFor } from './material.ts'
@@ -46,13 +47,14 @@ export interface Moment {
 export async function mint(
   deps: OperatorDependencies,
   apiKey: APIKey,
+  kek: KeyManagement,
   prefix: string,
   { id, now }: Moment,
 ) {
   const key = mintApiKey(prefix, deps.randomBytes(apiKeyEntropy))
   const name = apiKey.spec.secretRef?.name ?? ''
   const envelope = await seal(
-    deps.kms,
+    kek,
     Buffer.from(key),
     apiKeyContext(apiKey.metadata.namespace, name, id),
   )
@@ -71,6 +73,7 @@ export async function mint(
 export async function reseal(
   deps: OperatorDependencies,
   apiKey: APIKey,
+  kek: KeyManagement,
   keyId: string,
   secrets: readonly ApiKeySecretRow[],
   current: string,
@@ -80,9 +83,9 @@ export async function reseal(
   const former = row && sealedFor(row)
   if (!row || former === undefined || former === name) return []
   const { namespace } = apiKey.metadata
-  const key = await openKey(deps.kms, row.envelope, apiKeyContext(namespace, former, keyId))
+  const key = await openKey(deps.keyring, row.envelope, apiKeyContext(namespace, former, keyId))
   if (key === undefined) throw new Error(`the envelope of secret ${row.id} does not open`)
-  const envelope = await seal(deps.kms, Buffer.from(key), apiKeyContext(namespace, name, keyId))
+  const envelope = await seal(kek, Buffer.from(key), apiKeyContext(namespace, name, keyId))
   return [{ id: current, values: { envelope } }]
 }
 

@@ -4,6 +4,8 @@ import { digestApiKey, lastFour, prefixOf } from '../../domain/apikey.ts'
 import { isEnvelope, open } from '../../kms/envelope.ts'
 import { type Context, type KeyManagement, KeyManagementError } from '../../kms/keymanagement.ts'
 
+type Unwrapper = Pick<KeyManagement, 'unwrap'>
+
 /** The label that shows the first 160 bits of the digest, by which a changed row is told without the KMS. */
 export function digestLabel(digest: Buffer): string {
   return digest.toString('hex').slice(0, 40)
@@ -15,7 +17,7 @@ export function digestLabel(digest: Buffer): string {
  * @throws KeyManagementError when the KMS did not answer
  */
 export async function openKey(
-  kms: KeyManagement,
+  kms: Unwrapper,
   envelope: unknown,
   context: Context,
 ): Promise<string | undefined> {
@@ -58,7 +60,7 @@ export interface Examination {
  * is a sign of a hand at work, so that a pass over many keys asks the KMS nothing.
  */
 export async function examineSecrets(
-  kms: KeyManagement,
+  kms: Unwrapper,
   rows: readonly ApiKeySecretRow[],
   contextFor: (secretName: string) => Context,
   { trusted, expendable }: Judgement,
@@ -78,7 +80,7 @@ export async function examineSecrets(
 
 /** The key that a row is of; undefined when its envelope, its digest or its last four characters are another's. */
 async function keyOf(
-  kms: KeyManagement,
+  kms: Unwrapper,
   row: ApiKeySecretRow,
   contextFor: (secretName: string) => Context,
   expendable: boolean,

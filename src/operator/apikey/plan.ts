@@ -1,7 +1,7 @@
 import type { APIKey, APIKeyStatus } from '../../api/v1alpha1/apikey.ts'
 import { planSuccession } from '../../domain/rotation.ts'
 import type { Outcome, ReconcileEvent } from '../../k8s/reconciler.ts'
-import type { OperatorDependencies } from '../dependencies.ts'
+import { kekOf, type OperatorDependencies } from '../dependencies.ts'
 import { importChanges, type Moment, mint, reseal, type SecretChanges } from './change.ts'
 import type { Seen } from './look.ts'
 import { recoverSecrets } from './recover.ts'
@@ -27,9 +27,12 @@ export async function planChanges(
   })
   const update = plan.retire.map(({ id, expiresAt }) => ({ id, values: { expiresAt } }))
   const { apiKeyPrefix } = seen.organization
-  const insert = plan.mint ? [await mint(deps, apiKey, apiKeyPrefix, moment)] : []
+  const kek = kekOf(deps, seen.organization)
+  const insert = plan.mint ? [await mint(deps, apiKey, kek, apiKeyPrefix, moment)] : []
   const moved =
-    plan.current === undefined ? [] : await reseal(deps, apiKey, moment.id, secrets, plan.current)
+    plan.current === undefined
+      ? []
+      : await reseal(deps, apiKey, kek, moment.id, secrets, plan.current)
   const rotated = plan.mint && secrets.length > 0
   return {
     ...changes,

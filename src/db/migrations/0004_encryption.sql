@@ -1,0 +1,148 @@
+-- What is sealed in the database, and the keys that it is sealed with. The keys are in a schema of their own, so that
+-- they can be left out of the long-lived backups: what is restored of an erased organization then has no key.
+
+-- The KEK that the organization chose, as its EncryptionKey names it; null: the installation's default.
+alter table cardea.organizations add column encryption_key jsonb check (jsonb_typeof(encryption_key) = 'object');
+
+do $$
+begin
+  if to_regnamespace('cardea_keys') is null then
+    raise exception 'the schema cardea_keys is missing' using hint =
+      'As a superuser: create schema cardea_keys authorization cardea_migrate; grant usage on schema cardea_keys to cardea_operator, cardea_auth;';
+  end if;
+end $$;
+
+-- Data keys (AES-256), wrapped by a KEK: {"provider", "keyId", "version"}. One is active; a retired one opens what it sealed
+-- until that is sealed anew.
+create table cardea_keys.data_keys (
+  organization_id uuid not null,
+  version integer not null check (version > 0),
+  kek jsonb not null check (jsonb_typeof(kek) = 'object'),
+  wrapped bytea not null check (octet_length(wrapped) <= 65536),
+  created_at timestamptz not null default now(),
+  retired_at timestamptz,
+  primary key (organization_id, version)
+);
+create unique index data_keys_active on cardea_keys.data_keys (organization_id) where retired_at is null;
+alter table cardea_keys.data_keys enable row level security, force row level security;
+create policy tenant on cardea_keys.data_keys
+  using (organization_id = cardea.current_organization()) with check (organization_id = cardea.current_organization());
+grant select, insert, update, delete on cardea_keys.data_keys to cardea_operator;
+grant select on cardea_keys.data_keys to cardea_auth;
+
+-- Organizations whose data keys were destroyed. A backup must not bring a key back.
+create table cardea_keys.erased_organizations (
+  organization_id uuid primary key,
+  erased_at timestamptz not null default now()
+);
+create function cardea_keys.refuse_erased() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (select from cardea_keys.erased_organizations e where e.organization_id = new.organization_id) then
+    raise exception 'organization % was erased: its data keys do not come back', new.organization_id using errcode = 'check_violation';
+  end if;
+  return new;
+end $$;
+create trigger erased before insert on cardea_keys.data_keys for each row execute function cardea_keys.refuse_erased();
+revoke all on function cardea_keys.refuse_erased() from public;
+
+-- Destroys the data keys of the transaction's organization, for good.
+create function cardea_keys.erase() returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into cardea_keys.erased_organizations (organization_id) values (cardea.current_organization()) on conflict do nothing;
+  delete from cardea_keys.data_keys d where d.organization_id = cardea.current_organization();
+end $$;
+revoke all on function cardea_keys.erase() from public;
+grant execute on function cardea_keys.erase() to cardea_operator;
+
+-- Third-party credentials. No column has a value: a version is sealed by a data key, bound to organization, table, row and
+-- column. fingerprint tells people which value it is: the start of an HMAC, which nobody can try values against.
+create table cardea.provider_credentials (
+  organization_id uuid not null references cardea.organizations (id),
+  id uuid not null default uuidv7(),
+  name text not null,
+  project_id uuid,
+  provider text not null check (provider ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+  managed_by text not null check (managed_by in ('resource', 'api')),
+  owner_installation text,
+  owner_namespace text,
+  owner_name text,
+  created_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  primary key (organization_id, id),
+  foreign key (organization_id, project_id) references cardea.projects (organization_id, id),
+  check ((managed_by = 'resource') = (owner_installation is not null and owner_namespace is not null and owner_name is not null)),
+  unique (organization_id, name),
+  unique (organization_id, owner_installation, owner_namespace, owner_name)
+);
+
+create table cardea.provider_credential_versions (
+  organization_id uuid not null,
+  id uuid not null default uuidv7(),
+  provider_credential_id uuid not null,
+  version integer not null check (version > 0),
+  data_key_version integer not null,
+  sealed bytea not null check (octet_length(sealed) <= 131072),
+  fingerprint text not null check (length(fingerprint) <= 64),
+  last_four text check (length(last_four) <= 4),
+  created_at timestamptz not null default now(),
+  revoked_at timestamptz,
+  primary key (organization_id, id),
+  unique (organization_id, provider_credential_id, version),
+  foreign key (organization_id, provider_credential_id) references cardea.provider_credentials (organization_id, id) on delete cascade
+);
+create index provider_credential_versions_by_data_key on cardea.provider_credential_versions (organization_id, data_key_version);
+
+create table cardea.provider_credential_usage (
+  organization_id uuid not null,
+  provider_credential_id uuid not null,
+  last_used_at timestamptz not null,
+  uses bigint not null default 0,
+  primary key (organization_id, provider_credential_id),
+  foreign key (organization_id, provider_credential_id) references cardea.provider_credentials (organization_id, id) on delete cascade
+);
+
+do $$
+declare
+  concept text;
+begin
+  foreach concept in array array['provider_credentials', 'provider_credential_versions', 'provider_credential_usage'] loop
+    execute format('alter table cardea.%I enable row level security, force row level security', concept);
+    execute format('create policy tenant on cardea.%I using (organization_id = cardea.current_organization()) with check (organization_id = cardea.current_organization())', concept);
+  end loop;
+end $$;
+create trigger changes after insert or update or delete on cardea.provider_credentials
+  for each row execute function cardea.record_change('provider_credential', 'organization_id', 'id');
+create trigger changes after insert or update or delete on cardea.provider_credential_versions
+  for each row execute function cardea.record_change('provider_credential', 'organization_id', 'provider_credential_id');
+grant select, insert, update, delete on cardea.provider_credentials, cardea.provider_credential_versions to cardea_operator;
+grant select on cardea.provider_credentials, cardea.provider_credential_versions to cardea_auth;
+grant select, insert, update on cardea.provider_credential_usage to cardea_auth;
+grant select, delete on cardea.provider_credential_usage to cardea_operator;
+
+-- What a request needs of its organization to be judged: the mode of provider credentials is in the settings.
+grant select (id, name, settings, deleted_at) on cardea.organizations to cardea_auth;
+grant select (organization_id, id, name, settings, deleted_at) on cardea.projects to cardea_auth;
+
+-- The auth service says who asked for what: as itself, about its own organization, and now.
+create policy append_auth on cardea.audit_events for insert to cardea_auth
+  with check (organization_id = cardea.current_organization() and actor_kind in ('apikey', 'system') and at between now() and clock_timestamp());
+grant insert on cardea.audit_events to cardea_auth;
+
+-- The keys that the installation signs with. They belong to no tenant. private_key is an envelope under the default KEK.
+create table cardea_keys.signing_keys (
+  id text primary key check (length(id) between 16 and 64),
+  installation text not null,
+  algorithm text not null check (algorithm in ('EdDSA', 'ES256')),
+  public_jwk jsonb not null check (jsonb_typeof(public_jwk) = 'object'),
+  private_key jsonb not null check (jsonb_typeof(private_key) = 'object'),
+  created_at timestamptz not null default now(),
+  -- Published from created_at on, signs from active_at, is published until removed_at.
+  active_at timestamptz not null,
+  retires_at timestamptz,
+  removed_at timestamptz
+);
+create index signing_keys_by_installation on cardea_keys.signing_keys (installation);
+grant select, insert, update, delete on cardea_keys.signing_keys to cardea_operator;
+grant select on cardea_keys.signing_keys to cardea_auth;
