@@ -1,0 +1,32 @@
+import { insertion, literal, type Reading, readingsOf } from './statement.ts'
+import { dataKeys } from './tables/datakey.ts'
+
+export type DataKeyRow = typeof dataKeys.$inferSelect
+
+const reading = readingsOf(dataKeys)
+
+/** The data keys of the transaction's organization, the newest first. */
+export const allDataKeys: Reading<readonly DataKeyRow[]> = reading(
+  'order by version desc',
+  (rows) => rows,
+)
+
+/** The data key of a version; without one, the key that seals now. */
+export function dataKeyOf(version?: number): Reading<DataKeyRow | undefined> {
+  const which = version === undefined ? 'retired_at is null' : `version = ${Math.trunc(version)}`
+  return reading(`where ${which}`, ([row]) => row)
+}
+
+export const dataKeyStatements = {
+  insertion: (row: typeof dataKeys.$inferInsert): string => insertion(dataKeys, [row]),
+  /** Lets another seal from now on. */
+  retirement: (version: number, at: Date): string =>
+    `update cardea_keys.data_keys set retired_at = ${literal(at.toISOString())} where version = ${Math.trunc(version)}`,
+  /** Puts the wrapping of another KEK in the place of this one. */
+  rewrapping: (version: number, { kek, wrapped }: Pick<DataKeyRow, 'kek' | 'wrapped'>): string =>
+    `update cardea_keys.data_keys set kek = ${literal(JSON.stringify(kek))}, wrapped = ${literal(`\\x${wrapped.toString('hex')}`)} where version = ${Math.trunc(version)}`,
+  deletion: (version: number): string =>
+    `delete from cardea_keys.data_keys where version = ${Math.trunc(version)}`,
+  /** Destroys all data keys of the transaction's organization, for good. */
+  erasure: 'select cardea_keys.erase()',
+}
