@@ -32,13 +32,10 @@ function keys(options: Partial<DataKeysOptions> = {}) {
     },
     ...options,
   })
-  return {
-    dataKeys,
-    unwraps: () => unwraps,
-    advance(by: number) {
-      now += by
-    },
+  const advance = (by: number): void => {
+    now += by
   }
+  return { dataKeys, unwraps: () => unwraps, advance }
 }
 
 test('what was sealed opens, and the KMS is asked once', async () => {

@@ -68,7 +68,7 @@ export class Keyring {
 
   /** Closes all connections. */
   async close(): Promise<void> {
-    await Promise.all([...this.#open.values()].map((key) => key.close?.()))
+    await Promise.all([...this.#open.values()].map(async (key) => key.close?.()))
   }
 
   async #isDefault(wrapped: WrappedKey, signal: AbortSignal | undefined): Promise<boolean> {
