@@ -7,12 +7,14 @@ import type { Judge } from './check/judge.ts'
 import type { CredentialLookup } from './check/lookup.ts'
 import { UnavailableError } from './check/readthrough.ts'
 import type { WallClock } from './clock.ts'
+import type { Jwks } from './jwks.ts'
 import { type AuthLog, reasonOf } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { registerAuthentication } from './plugins/authentication.ts'
 import { type ProblemCode, problem, problemMediaType, statusOf } from './problem.ts'
 import type { RequestIds } from './requestid.ts'
 import { registerIntrospection } from './routes/introspection.ts'
+import { registerJwks } from './routes/jwks.ts'
 import { registerOpenApi } from './routes/openapi.ts'
 import { createPublicServer } from './server.ts'
 
@@ -25,6 +27,7 @@ export interface AppOptions {
   readonly denials: DenialLog
   readonly requestIds: RequestIds
   readonly metrics: Pick<Metrics, 'countRequest'>
+  readonly jwks: Jwks
   readonly log: AuthLog
   /** Bytes. */
   readonly bodyLimit: number
@@ -62,6 +65,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   describeResponses(framework, options)
   registerAuthentication(framework)
   registerIntrospection(framework, options)
+  registerJwks(framework, options)
   registerOpenApi(framework, options.version)
   await framework.ready()
   if (server === undefined) throw new Error('the framework made no server')

@@ -16,6 +16,7 @@ import { WallClock } from './clock.ts'
 import { drainServer } from './drain.ts'
 import { IndexKeeper } from './index/keeper.ts'
 import { Meters } from './index/meters.ts'
+import { Jwks } from './jwks.ts'
 import type { AuthLog } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { Replicas } from './replicas.ts'
@@ -46,6 +47,8 @@ export interface AuthServiceOptions {
 /** How often what is counted in memory is written back, and expired credentials are looked for. */
 const usageInterval = 10_000
 const reportInterval = 2000
+/** A key is published for a day before it signs. */
+const jwksInterval = 30_000
 const sweep = { interval: 1000, slots: 20_000 } as const
 
 /** The auth service, put together from its parts. */
@@ -57,6 +60,7 @@ export class AuthService {
   readonly #feed: ChangeFeed
   readonly #usage: UsageWriter
   readonly #replicas: Replicas
+  readonly #jwks: Jwks
   readonly #app: ReturnType<typeof createApp>
   #sweeper: NodeJS.Timeout | undefined
   #draining = false
@@ -86,6 +90,7 @@ export class AuthService {
     const { replicaId: id, minReplicas: minimum } = options
     this.#replicas = new Replicas({ db: pool, log, id, minimum, interval: reportInterval })
     const readThrough = new ReadThrough(pool, this.#feed, log)
+    this.#jwks = new Jwks({ db: pool, log, interval: jwksInterval })
     const { maxStaleness, maxOutage } = options
     const feed = this.#feed
     const lookup = new CredentialLookup({ keeper, feed, readThrough, maxStaleness, maxOutage })
@@ -103,6 +108,7 @@ export class AuthService {
       denials: new DenialLog(log),
       bodyLimit: options.bodyLimit,
       log,
+      jwks: this.#jwks,
       draining: () => this.#draining,
     }
     const check = new CheckHandler({ ...shared, questions: new Questions(), statistics })
@@ -119,6 +125,7 @@ export class AuthService {
     this.#feed.start()
     this.#replicas.start()
     this.#usage.start()
+    this.#jwks.start()
     this.#sweeper = setInterval(() => {
       this.#keeper.index.sweep(this.#clock.now(), sweep.slots)
     }, sweep.interval)
@@ -145,6 +152,7 @@ export class AuthService {
     const { server, framework } = await this.#app
     await drainServer(server, drainDelay, deadline)
     clearInterval(this.#sweeper)
+    this.#jwks.stop()
     await Promise.all([this.#feed.stop(), this.#usage.stop(), this.#replicas.stop()])
     await framework.close()
   }

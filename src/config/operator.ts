@@ -8,6 +8,7 @@ import {
   listenAddress,
   listOf,
   logLevel,
+  moment,
   otherwise,
   pattern,
   word,
@@ -42,6 +43,10 @@ export function readOperatorConfig(environment: Environment, identity: string) {
       pattern(/^(\*|[a-z0-9-]{1,63}\/[a-z0-9-]{1,63})$/, organizations),
       organizations,
     ).optional(),
+    CARDEA_SIGNING_KEY_ROTATION: otherwise('30d', duration({ min: '1m', max: '3650d' })),
+    CARDEA_SIGNING_KEY_PUBLISH_AHEAD: otherwise('1d', duration({ min: '1s', max: '90d' })),
+    CARDEA_SIGNING_KEY_OVERLAP: otherwise('1d', duration({ min: '1s', max: '90d' })),
+    CARDEA_SIGNING_KEYS_COMPROMISED_BEFORE: moment().optional(),
     CARDEA_DRAIN_TIMEOUT: otherwise('15s', duration({ min: '1s', max: '10m' })),
     CARDEA_LOG_LEVEL: otherwise('info', logLevel()),
   })
@@ -59,6 +64,13 @@ export function readOperatorConfig(environment: Environment, identity: string) {
     identity: settings.CARDEA_IDENTITY,
     allowPlainSecrets: settings.CARDEA_ALLOW_PLAIN_SECRETS,
     adoptOrganizations: settings.CARDEA_ADOPT_ORGANIZATIONS ?? [],
+    /** Milliseconds. */
+    signingKeys: {
+      every: settings.CARDEA_SIGNING_KEY_ROTATION,
+      ahead: settings.CARDEA_SIGNING_KEY_PUBLISH_AHEAD,
+      overlap: settings.CARDEA_SIGNING_KEY_OVERLAP,
+      compromisedBefore: settings.CARDEA_SIGNING_KEYS_COMPROMISED_BEFORE,
+    },
     drainTimeout: settings.CARDEA_DRAIN_TIMEOUT,
     logLevel: settings.CARDEA_LOG_LEVEL,
   })

@@ -141,6 +141,15 @@ export function network(): z.ZodType<string, string> {
   })
 }
 
+/** A moment with its time zone (RFC 3339). */
+export function moment(): z.ZodType<Date, string> {
+  return reading('must be a time such as 2027-06-30T00:00:00Z', (text) => {
+    const valid = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/.test(text)
+    const value = new Date(text)
+    return valid && !Number.isNaN(value.getTime()) ? value : undefined
+  })
+}
+
 export const logLevel = (): z.ZodType<(typeof logLevels)[number], string> => oneOf(logLevels)
 
 function readDuration(text: string): number | undefined {

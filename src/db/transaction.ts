@@ -52,6 +52,25 @@ export async function inOrganization<T, const R extends readonly Reading<unknown
 }
 
 /**
+ * Runs `work` in one transaction without a tenant, with the fence held until its commit: for what belongs to the
+ * installation.
+ * @throws FencedError when the fence's epoch is over; whatever `work` or PostgreSQL throws
+ */
+export async function inInstallation<T, const R extends readonly Reading<unknown>[]>(
+  pool: Pool,
+  options: { readonly actor: string; readonly fence: Fence },
+  work: (tx: Transaction, ...read: Read<R>) => Promise<T>,
+  readings: R,
+): Promise<T> {
+  return withClient(pool, async (client) => {
+    const read = await begin(client, { ...options, organizationId: '' }, readings)
+    const result = await work(drizzle({ client }), ...read)
+    await client.query('commit')
+    return result
+  })
+}
+
+/**
  * Reads, in one round trip and one transaction, what belongs to the organization that a resource declares. When there is
  * none, nothing is found.
  */

@@ -12,6 +12,7 @@ import { KubeClient } from '../k8s/client.ts'
 import { Manager } from '../k8s/manager.ts'
 import { RuntimeMetrics } from '../k8s/metrics.ts'
 import { buildOperator } from '../operator/operator.ts'
+import { maintainSigningKeys } from '../operator/signingkeys.ts'
 import { explainEnd } from './end.ts'
 import { openKeyring } from './kms.ts'
 import { listening } from './listen.ts'
@@ -19,6 +20,7 @@ import { openLogger } from './logger.ts'
 import { releaseMemory } from './memory.ts'
 import { serveProbes } from './probes.ts'
 import { addProcessMetrics } from './processmetrics.ts'
+import { keepSigningKeys } from './signingkeys.ts'
 import { version } from './version.ts'
 
 const name = 'cardea-operator'
@@ -79,6 +81,10 @@ async function run(config: OperatorConfig): Promise<number> {
       },
     },
   })
+  const heldFence = (): NonNullable<typeof fence> => {
+    if (!fence) throw new Error('no leadership was taken')
+    return fence
+  }
   const lost = (): void => {
     logger.error({}, 'another operator leads: this one ends')
     ended.end(1)
@@ -98,10 +104,7 @@ async function run(config: OperatorConfig): Promise<number> {
       pool,
       keyring,
       config,
-      fence: () => {
-        if (!fence) throw new Error('no leadership was taken')
-        return fence
-      },
+      fence: heldFence,
       randomBytes,
       repaired: repairCounter(registry),
       onFenced: lost,
@@ -127,6 +130,21 @@ async function run(config: OperatorConfig): Promise<number> {
       clearInterval(release)
     }, 1000)
     feed.start()
+    const signing = keepSigningKeys({
+      maintain: () =>
+        maintainSigningKeys({
+          pool,
+          keyring,
+          installation: config.installation,
+          fence: heldFence,
+          policy: config.signingKeys,
+          now: () => new Date(),
+        }),
+      onFenced: lost,
+      leads: () => manager.isLeading,
+      registry,
+      logger,
+    })
     const prune = setInterval(() => {
       if (!manager.isLeading) return
       pool
@@ -139,6 +157,7 @@ async function run(config: OperatorConfig): Promise<number> {
     logger.info({}, 'stopping')
     clearInterval(prune)
     clearInterval(release)
+    await signing.stop()
     await feed.stop()
     await manager.stop(code === 0 ? config.drainTimeout : 0)
     return code

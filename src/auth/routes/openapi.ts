@@ -81,6 +81,7 @@ function openApiDocument(version: string): object {
         ]),
       },
       '/oauth2/introspect': { post: introspection() },
+      '/.well-known/jwks.json': { get: jwks() },
       '/openapi.json': {
         get: {
           operationId: 'openApi',
@@ -127,6 +128,32 @@ function check(operationId: string, summary: string, parameterList: object[]): o
         content: json({ $ref: '#/components/schemas/Check' }),
       },
       ...problems(checkProblems),
+    },
+  }
+}
+
+function jwks(): object {
+  return {
+    operationId: 'jwks',
+    summary: 'The public signing keys (RFC 7517)',
+    description:
+      'Keys are published before they sign. A token whose kid is not here yet is worth one look more, and not one a token.',
+    security: [],
+    responses: {
+      200: {
+        description: 'A JWK set. It may be cached for five minutes.',
+        content: {
+          'application/jwk-set+json': {
+            schema: {
+              type: 'object',
+              required: ['keys'],
+              properties: { keys: { type: 'array', items: { type: 'object' } } },
+            },
+          },
+        },
+      },
+      304: { description: 'It is the one of the If-None-Match.' },
+      ...problems(['unavailable']),
     },
   }
 }

@@ -130,18 +130,16 @@ create policy append_auth on cardea.audit_events for insert to cardea_auth
   with check (organization_id = cardea.current_organization() and actor_kind in ('apikey', 'system') and at between now() and clock_timestamp());
 grant insert on cardea.audit_events to cardea_auth;
 
--- The keys that the installation signs with. They belong to no tenant. private_key is an envelope under the default KEK.
+-- The keys that the installation signs with. They belong to no tenant. private_key is an envelope under the default KEK. A key
+-- is published from created_at on, and signs from active_at until a later one of its algorithm does.
 create table cardea_keys.signing_keys (
-  id text primary key check (length(id) between 16 and 64),
+  id text primary key check (id ~ '^[A-Za-z0-9_-]{43}$'),
   installation text not null,
   algorithm text not null check (algorithm in ('EdDSA', 'ES256')),
   public_jwk jsonb not null check (jsonb_typeof(public_jwk) = 'object'),
   private_key jsonb not null check (jsonb_typeof(private_key) = 'object'),
-  created_at timestamptz not null default now(),
-  -- Published from created_at on, signs from active_at, is published until removed_at.
-  active_at timestamptz not null,
-  retires_at timestamptz,
-  removed_at timestamptz
+  created_at timestamptz not null,
+  active_at timestamptz not null
 );
 create index signing_keys_by_installation on cardea_keys.signing_keys (installation);
 grant select, insert, update, delete on cardea_keys.signing_keys to cardea_operator;

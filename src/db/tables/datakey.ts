@@ -1,9 +1,7 @@
-import { integer, jsonb, pgSchema, primaryKey, timestamp, uuid } from 'drizzle-orm/pg-core'
-import { bytea } from './schema.ts'
+import { integer, jsonb, primaryKey, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { bytea, cardeaKeys } from './schema.ts'
 
-const keys = pgSchema('cardea_keys')
-
-export const dataKeys = keys.table(
+export const dataKeys = cardeaKeys.table(
   'data_keys',
   {
     organizationId: uuid('organization_id').notNull(),

@@ -1,7 +1,10 @@
 import { customType, pgSchema, text, timestamp } from 'drizzle-orm/pg-core'
 
-/** Everything of Cardea's lives in one schema of its own. */
+/** Everything of Cardea's but its keys lives in one schema of its own. */
 export const cardea = pgSchema('cardea')
+
+/** The keys, apart from what they seal: long-lived backups leave this schema out. */
+export const cardeaKeys = pgSchema('cardea_keys')
 
 export const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
 

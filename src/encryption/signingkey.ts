@@ -1,0 +1,58 @@
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import type { SigningKeyRow } from '../db/signingkey.ts'
+import type { SigningAlgorithm } from '../domain/signingkey.ts'
+import { type Envelope, open, seal } from '../kms/envelope.ts'
+import type { Context, KeyManagement } from '../kms/keymanagement.ts'
+
+type Jwk = Readonly<Record<string, string>>
+
+/** A new key pair, whose private half is sealed at once. */
+export async function makeSigningKey(
+  kek: Pick<KeyManagement, 'wrap'>,
+  installation: string,
+  algorithm: SigningAlgorithm,
+): Promise<Pick<SigningKeyRow, 'id' | 'algorithm' | 'publicJwk' | 'privateKey'>> {
+  const { publicKey, privateKey } = generate(algorithm)
+  const members = publicKey.export({ format: 'jwk' }) as Jwk
+  const id = thumbprint(members)
+  const publicJwk = { ...members, kid: id, alg: algorithm, use: 'sig' }
+  const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' })
+  try {
+    const sealed = await seal(kek, pkcs8, signingKeyContext(installation, id))
+    return { id, algorithm, publicJwk, privateKey: sealed }
+  } finally {
+    pkcs8.fill(0)
+  }
+}
+
+/**
+ * The private half of a signing key.
+ * @throws KeyManagementError `refused` when the envelope is another key's or another installation's
+ */
+export async function openSigningKey(
+  keyring: Pick<KeyManagement, 'unwrap'>,
+  { id, installation, privateKey }: Pick<SigningKeyRow, 'id' | 'installation' | 'privateKey'>,
+): Promise<KeyObject> {
+  const pkcs8 = await open(keyring, privateKey as Envelope, signingKeyContext(installation, id))
+  try {
+    return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
+  } finally {
+    pkcs8.fill(0)
+  }
+}
+
+export function signingKeyContext(installation: string, id: string): Context {
+  return { purpose: 'signing-key', installation, id }
+}
+
+function generate(algorithm: SigningAlgorithm): { publicKey: KeyObject; privateKey: KeyObject } {
+  return algorithm === 'EdDSA'
+    ? generateKeyPairSync('ed25519')
+    : generateKeyPairSync('ec', { namedCurve: 'P-256' })
+}
+
+/** RFC 7638, section 3: SHA-256 over the required members in the order of their names. */
+function thumbprint({ crv, kty, x, y }: Jwk): string {
+  const required = y === undefined ? { crv, kty, x } : { crv, kty, x, y }
+  return createHash('sha256').update(JSON.stringify(required)).digest('base64url')
+}
