@@ -45,7 +45,7 @@ async function anInstallation(installation: string) {
       now = new Date(now.getTime() + ms)
     },
     keys: () => signingKeysOf(pool, installation),
-    async end() {
+    end: async () => {
       await query(
         database.superuserUrl,
         `delete from cardea_keys.signing_keys where installation = '${installation}'`,
