@@ -7,6 +7,7 @@ import { ensureTools } from './local/tools.ts'
 const benches = {
   check: 'the request-time decision, beside a bare node:http, a Fastify hello and better-auth',
   operator: 'thousands of resources to Ready, the writes for each, memory, a restart',
+  rotation: 'a new version of a key under ten thousand envelopes, while requests are checked',
 } as const
 
 const list = Object.entries(benches).map(([name, about]) => `  ${name.padEnd(10)} ${about}`)
