@@ -52,7 +52,7 @@ export function updateOrganization(id: string, values: Partial<OrganizationRow>)
 
 /** Deletes the organization and everything that hangs on it, the audit trail aside. The tenant is the transaction's. */
 export function purgeOrganization(id: string): readonly string[] {
-  const children = ['role_bindings', 'api_keys', 'roles', 'projects']
+  const children = ['role_bindings', 'api_keys', 'provider_credentials', 'roles', 'projects']
   return [...children.map((table) => `delete from cardea.${table}`), deletion(organizations, [id])]
 }
 
@@ -77,12 +77,13 @@ export async function countRecords(
   }
 }
 
-/** Deletes a project for good, with the keys and bindings of it that are retained or were made through the API. */
+/** Deletes a project for good, with the keys, bindings and provider credentials of it that are retained or were made through the API. */
 export function purgeProject(id: string): readonly string[] {
   const ofProject = `where project_id = ${literal(id)}`
   return [
     `delete from cardea.role_bindings ${ofProject}`,
     `delete from cardea.api_keys ${ofProject}`,
+    `delete from cardea.provider_credentials ${ofProject}`,
     deletion(projects, [id]),
   ]
 }

@@ -88,6 +88,41 @@ export async function readInOrganization<const R extends readonly Reading<unknow
   })
 }
 
+/** Reads, in one round trip and one transaction, what belongs to an organization. */
+export async function readOrganization<const R extends readonly Reading<unknown>[]>(
+  pool: Pool,
+  organizationId: string,
+  readings: R,
+): Promise<Read<R>> {
+  const texts = ['begin read only', ...tenancy(organizationId), ...readings.map(({ text }) => text)]
+  return withClient(pool, async (client) => {
+    const results = (await client.query(
+      [...texts, 'commit'].join('; '),
+    )) as unknown as QueryResult[]
+    return decode(readings, results.slice(2))
+  })
+}
+
+/** What is carried out under one organization. */
+export interface TenantStatements {
+  readonly organizationId: string
+  readonly statements: readonly string[]
+}
+
+/** Carries statements out in one round trip and one transaction, each under its organization. */
+export async function carryOutFor(pool: Pool, work: readonly TenantStatements[]): Promise<void> {
+  const texts = work.flatMap(({ organizationId, statements }) => [
+    ...tenancy(organizationId),
+    ...statements,
+  ])
+  await withClient(pool, (client) => client.query(['begin', ...texts, 'commit'].join('; ')))
+}
+
+function tenancy(organizationId: string): readonly [string] {
+  if (!uuid.test(organizationId)) throw new TypeError('an organization id is a UUID')
+  return [`select set_config('cardea.organization_id', ${literal(organizationId)}, true)`]
+}
+
 /** Carries statements out in an open transaction, one after another, and then reads; in one round trip. */
 export async function carryOut<const R extends readonly Reading<unknown>[]>(
   tx: Transaction,

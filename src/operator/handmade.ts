@@ -8,6 +8,7 @@ const kinds: Readonly<Record<string, string>> = {
   role: 'RBACRole',
   role_binding: 'RBACBinding',
   api_key: 'APIKey',
+  provider_credential: 'ProviderCredential',
 }
 
 export interface HandMadeOptions {

@@ -5,6 +5,11 @@ import { apiKeySecrets, apiKeys, apiKeyUsage } from '../../src/db/tables/apikey.
 import { auditEvents } from '../../src/db/tables/audit.ts'
 import { organizations } from '../../src/db/tables/organization.ts'
 import { projects } from '../../src/db/tables/project.ts'
+import {
+  providerCredentials,
+  providerCredentialUsage,
+  providerCredentialVersions,
+} from '../../src/db/tables/providercredential.ts'
 import { roles } from '../../src/db/tables/role.ts'
 import { roleBindings } from '../../src/db/tables/rolebinding.ts'
 import { query, type TestDatabase, testDatabase } from '../support/postgres.ts'
@@ -24,6 +29,9 @@ const tables: readonly PgTable[] = [
   apiKeySecrets,
   apiKeyUsage,
   auditEvents,
+  providerCredentials,
+  providerCredentialVersions,
+  providerCredentialUsage,
 ]
 
 test.each(tables.map((table) => [getTableName(table), table] as const))(
