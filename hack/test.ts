@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { ensureDebianProgram } from './local/debian.ts'
 import { elapsed, terminalProgress } from './local/progress.ts'
+import { ensurePythonPackages } from './local/pypi.ts'
 import { type Check, checks, choose, type Need, type Project, projects } from './local/suite.ts'
 import { add, countReport, describe, type Report, type Tally } from './local/tally.ts'
 import { ensureTools } from './local/tools.ts'
@@ -63,6 +64,10 @@ function nothing(): Tally {
 async function provide(suites: readonly (Check | Project)[]): Promise<ReadonlySet<Need>> {
   const providers: Record<Need, () => Promise<unknown>> = {
     'cluster tools': () => ensureTools(progress),
+    'key managers': async () => {
+      await ensurePythonPackages('ministack', progress)
+      await ensurePythonPackages('openbao', progress)
+    },
     prometheus: () => ensureDebianProgram('promtool', 'prometheus', progress),
   }
   const lacking = new Set<Need>()

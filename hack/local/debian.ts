@@ -13,16 +13,31 @@ export async function ensureDebianProgram(
   packageName: string,
   progress: Progress,
 ): Promise<void> {
-  if (isOnPath(program)) return
+  await ensureDebianPackage(packageName, program, () => isOnPath(program), progress)
+}
+
+/**
+ * Sees to it that what a Debian package brings is here: root on Debian or Ubuntu installs the package.
+ *
+ * @param what it brings, for people.
+ * @throws with the command that installs it where this process may not.
+ */
+export async function ensureDebianPackage(
+  packageName: string,
+  what: string,
+  isHere: () => boolean,
+  progress: Progress,
+): Promise<void> {
+  if (isHere()) return
   const advice = `Install it: apt-get install ${packageName}, or what your system calls it.`
   if (process.getuid?.() !== 0 || !isOnPath('apt-get')) {
-    throw new Error(`${program} is needed and is not on the PATH. ${advice}`)
+    throw new Error(`${what} is needed and is not here. ${advice}`)
   }
   await step(progress, `Installing the Debian package ${packageName}`, async () => {
     aptGet('update', '--quiet')
     aptGet('install', '--quiet', '--yes', '--no-install-recommends', packageName)
   })
-  if (!isOnPath(program)) throw new Error(`${packageName} brought no ${program}. ${advice}`)
+  if (!isHere()) throw new Error(`${packageName} brought no ${what}. ${advice}`)
 }
 
 function aptGet(...args: readonly string[]): void {

@@ -1,5 +1,5 @@
 /** What a suite needs that npm did not install. */
-export type Need = 'cluster tools' | 'prometheus'
+export type Need = 'cluster tools' | 'key managers' | 'prometheus'
 
 interface Described {
   readonly name: string
@@ -56,12 +56,12 @@ export const projects: readonly Project[] = [
   {
     name: 'integration',
     about: 'the parts on a real PostgreSQL and a real API server',
-    needs: ['cluster tools'],
+    needs: ['cluster tools', 'key managers'],
   },
   {
     name: 'e2e',
     about: 'the whole system: operator and auth replicas as processes',
-    needs: ['cluster tools', 'prometheus'],
+    needs: ['cluster tools', 'key managers', 'prometheus'],
   },
 ]
 

@@ -27,8 +27,12 @@ export function toolCache(): string {
   for (const file of ['go.mod', 'go.sum', 'helm/go.mod', 'helm/go.sum']) {
     hash.update(readFileSync(path.join(MODULES, file)))
   }
-  const base = process.env['XDG_CACHE_HOME'] || path.join(homedir(), '.cache')
-  return path.join(base, 'cardea', 'tools', hash.digest('hex').slice(0, 16))
+  return path.join(cacheFolder(), 'tools', hash.digest('hex').slice(0, 16))
+}
+
+/** `${XDG_CACHE_HOME:-~/.cache}/cardea` */
+export function cacheFolder(): string {
+  return path.join(process.env['XDG_CACHE_HOME'] || path.join(homedir(), '.cache'), 'cardea')
 }
 
 /**

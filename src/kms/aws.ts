@@ -1,9 +1,164 @@
-import type { KeyManagement } from './keymanagement.ts'
-import type { KeyReference } from './reference.ts'
+import {
+  DecryptCommand,
+  DescribeKeyCommand,
+  EncryptCommand,
+  type KeyMetadata,
+  KMSClient,
+} from '@aws-sdk/client-kms'
+import { awsError, codeOfState, failure } from './awserror.ts'
+import { untilGivenUp } from './giveup.ts'
+import { type Context, type KeyManagement, KeyManagementError } from './keymanagement.ts'
+import { expectProof, splitProof, withProof } from './proof.ts'
+import { describeReference, type KeyReference } from './reference.ts'
 
+/** The version of a key whose material AWS does not number: one in a custom key store. */
+const onlyVersion = '1'
+
+/**
+ * A symmetric KEK of AWS KMS. Credentials come from the SDK's own chain: IRSA, EKS Pod Identity, an instance's role, the
+ * environment. The context is AWS's encryption context, for key policies and CloudTrail; envelopes and columns bind it in
+ * their own AEAD, too. The ciphertext is AWS's with a proof behind it (`withProof`).
+ *
+ * A version is the id of the key's material, which a rotation renews. A wrap is read back, for only a decryption says
+ * which material it was: a wrong version would hide a stale envelope for ever.
+ */
 export function awsKeyManagement(
-  _reference: Extract<KeyReference, { provider: 'aws' }>,
-  _settings: { readonly endpoint?: string | undefined },
+  reference: Extract<KeyReference, { provider: 'aws' }>,
+  { endpoint }: { readonly endpoint?: string | undefined },
 ): KeyManagement {
-  throw new Error('to come')
+  const name = describeReference(reference)
+  const client = new KMSClient({
+    region: reference.region,
+    // Whoever repeats is `patient`.
+    maxAttempts: 1,
+    ...(endpoint !== undefined && { endpoint }),
+  })
+  /** The key that the reference led to the last time. An alias may lead elsewhere by and by. */
+  let known: KnownKey | undefined
+
+  const ask = async <T>(
+    request: (options: { abortSignal?: AbortSignal }) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> => {
+    try {
+      return await untilGivenUp(request(signal ? { abortSignal: signal } : {}), 'AWS KMS', signal)
+    } catch (error) {
+      throw awsError(error, name)
+    }
+  }
+
+  const lookUp = async (keyId: string, signal?: AbortSignal): Promise<KnownKey> => {
+    const command = new DescribeKeyCommand({ KeyId: keyId })
+    const { KeyMetadata } = await ask((options) => client.send(command, options), signal)
+    known = usable(KeyMetadata, name)
+    return known
+  }
+
+  const decrypt = async (
+    key: KnownKey,
+    ciphertext: Uint8Array,
+    context: Context,
+    signal?: AbortSignal,
+  ): Promise<{ readonly plaintext: Buffer; readonly version: string }> => {
+    const command = new DecryptCommand({
+      KeyId: key.arn,
+      CiphertextBlob: ciphertext,
+      EncryptionContext: encryptionContext(context),
+    })
+    const answer = await ask((options) => client.send(command, options), signal)
+    if (answer.KeyId !== key.arn || !answer.Plaintext) throw failure('unreachable', name)
+    const { buffer, byteOffset, byteLength } = answer.Plaintext
+    return {
+      plaintext: Buffer.from(buffer, byteOffset, byteLength),
+      version: key.isVersioned ? (answer.KeyMaterialId ?? onlyVersion) : onlyVersion,
+    }
+  }
+
+  return {
+    provider: 'aws',
+    async wrap(dataKey, context, signal) {
+      const command = new EncryptCommand({
+        KeyId: reference.keyId,
+        Plaintext: dataKey,
+        EncryptionContext: encryptionContext(context),
+      })
+      const answer = await ask((options) => client.send(command, options), signal)
+      const { KeyId: arn, CiphertextBlob: ciphertext } = answer
+      if (!arn || !ciphertext) throw failure('unreachable', name)
+      const key = known?.arn === arn ? known : await lookUp(arn, signal)
+      const { plaintext, version } = await decrypt(key, ciphertext, context, signal)
+      const isSame = plaintext.equals(dataKey)
+      plaintext.fill(0)
+      if (!isSame) throw failure('refused', name)
+      return {
+        provider: 'aws',
+        keyId: arn,
+        version,
+        ciphertext: withProof(ciphertext, dataKey, context),
+      }
+    },
+    async unwrap(wrapped, context, signal) {
+      let key = known
+      if (key?.arn !== wrapped.keyId) key = await lookUp(reference.keyId, signal)
+      if (wrapped.provider !== 'aws' || key.arn !== wrapped.keyId) {
+        throw anothers(wrapped.provider, wrapped.keyId, name)
+      }
+      const parts = splitProof(wrapped.ciphertext)
+      if (!parts) throw failure('refused', name)
+      const { plaintext, version } = await decrypt(key, parts.ciphertext, context, signal)
+      try {
+        if (version !== wrapped.version) throw failure('refused', name)
+        expectProof(parts, plaintext, context)
+        return plaintext
+      } catch (error) {
+        plaintext.fill(0)
+        throw error
+      }
+    },
+    async describe(signal) {
+      const { arn, version } = await lookUp(reference.keyId, signal)
+      return { keyId: arn, version }
+    },
+    async close() {
+      client.destroy()
+    },
+  }
+}
+
+interface KnownKey {
+  readonly arn: string
+  readonly version: string
+  /** Whether AWS numbers its material. */
+  readonly isVersioned: boolean
+}
+
+/** @throws KeyManagementError when its state, or what it was made for, keeps it from wrapping */
+function usable(metadata: KeyMetadata | undefined, name: string): KnownKey {
+  if (!metadata?.Arn) throw failure('unreachable', name)
+  const code = codeOfState(metadata.KeyState)
+  if (code) throw failure(code, name)
+  if (metadata.KeySpec !== 'SYMMETRIC_DEFAULT' || metadata.KeyUsage !== 'ENCRYPT_DECRYPT') {
+    throw failure('not_found', name)
+  }
+  const { Arn: arn, CurrentKeyMaterialId: material } = metadata
+  return { arn, version: material ?? onlyVersion, isVersioned: material !== undefined }
+}
+
+/**
+ * AWS takes no empty names and values. An equals sign stands for nothing, and goes before what begins with one, so that no
+ * two contexts become the same.
+ */
+function encryptionContext(context: Context): Record<string, string> {
+  const filled = (text: string): string => (text === '' || text.startsWith('=') ? `=${text}` : text)
+  return Object.fromEntries(
+    Object.entries(context).map(([name, value]) => [filled(name), filled(value)]),
+  )
+}
+
+function anothers(provider: string, keyId: string, name: string): KeyManagementError {
+  const other = `${provider} key ${keyId.slice(0, 200)}`
+  return new KeyManagementError(
+    'not_found',
+    `the data key was wrapped by ${other}, which is not ${name}: name that key`,
+  )
 }

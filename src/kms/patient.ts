@@ -45,7 +45,10 @@ export function patient(kms: KeyManagement, patience: Partial<Patience> = {}): K
       const left = over - performance.now()
       try {
         const result = await operation(
-          AbortSignal.any([...given, AbortSignal.timeout(Math.max(1, Math.min(attempt, left)))]),
+          AbortSignal.any([
+            ...given,
+            AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(attempt, left)))),
+          ]),
         )
         failed = 0
         return result

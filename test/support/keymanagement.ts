@@ -8,6 +8,8 @@ export interface KeyUnderTest {
   readonly kms: KeyManagement
   /** Another KEK of the same provider. */
   readonly another: KeyManagement
+  /** What opens with every key that the name of `kms` ever led to, where a rotation leads it to another key. */
+  readonly keyring?: Pick<KeyManagement, 'unwrap'>
   readonly administrator: {
     disable(): Promise<void>
     enable(): Promise<void>
@@ -33,8 +35,14 @@ const context = { namespace: 'acme', name: 'ci-key' }
 /** What every provider must do. @param make makes a fresh key for each test */
 export function keyManagementContract(
   make: () => Promise<KeyUnderTest>,
-  { hasWire }: { readonly hasWire: boolean },
+  options: {
+    /** Whether there is a way between the provider and its key manager, on which things go wrong. */
+    readonly hasWire: boolean
+    /** Whether the key manager knows who may use which key, so that a right can be taken away. */
+    readonly hasRights?: boolean
+  },
 ): void {
+  const { hasWire, hasRights = false } = options
   const dataKey = randomBytes(32)
 
   const refuses = async (change: (wrapped: WrappedKey) => WrappedKey, as: object = context) => {
@@ -115,14 +123,14 @@ export function keyManagementContract(
   })
 
   test('a key that was rotated wraps with the new version and opens what the old one wrapped', async () => {
-    const { kms, administrator } = await make()
+    const { kms, keyring = kms, administrator } = await make()
     const old = await kms.wrap(dataKey, context)
     await administrator.rotate()
     const young = await kms.wrap(dataKey, context)
-    expect(young.version).not.toBe(old.version)
-    expect((await kms.describe()).version).toBe(young.version)
-    expect(await kms.unwrap(old, context)).toEqual(dataKey)
-    expect(await kms.unwrap(young, context)).toEqual(dataKey)
+    expect([young.keyId, young.version]).not.toEqual([old.keyId, old.version])
+    expect(await kms.describe()).toEqual({ keyId: young.keyId, version: young.version })
+    expect(await keyring.unwrap(old, context)).toEqual(dataKey)
+    expect(await keyring.unwrap(young, context)).toEqual(dataKey)
   })
 
   test('a disabled key says so, and works again when it is enabled', async () => {
@@ -159,6 +167,17 @@ export function keyManagementContract(
       }
     }
   })
+
+  if (hasRights) {
+    test('whoever lost the right to use the key is told so', async () => {
+      const { kms, administrator } = await make()
+      const wrapped = await kms.wrap(dataKey, context)
+      await administrator.deny?.()
+      for (const use of [kms.wrap(dataKey, context), kms.unwrap(wrapped, context)]) {
+        await expect(use).rejects.toMatchObject({ code: 'denied' })
+      }
+    })
+  }
 
   if (!hasWire) return
 
