@@ -21,11 +21,16 @@ export function providerCredentialStatus(
       dataKeyVersion: current.dataKeyVersion,
       ...(current.lastFour !== null && { lastFour: current.lastFour }),
     }),
-    versions: newestFirst.map(({ version, fingerprint, createdAt, revokedAt }) => ({
-      version,
-      fingerprint,
-      createdAt: secondsTime(createdAt),
-      ...(revokedAt && { revokedAt: secondsTime(revokedAt) }),
-    })),
+    versions: newestFirst.map(versionStatus),
+  }
+}
+
+function versionStatus(row: ProviderCredentialVersionRow) {
+  const { version, fingerprint, createdAt, revokedAt } = row
+  return {
+    version,
+    fingerprint,
+    createdAt: secondsTime(createdAt),
+    ...(revokedAt && { revokedAt: secondsTime(revokedAt) }),
   }
 }
