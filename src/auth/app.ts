@@ -16,7 +16,9 @@ import type { RequestIds } from './requestid.ts'
 import { registerIntrospection } from './routes/introspection.ts'
 import { registerJwks } from './routes/jwks.ts'
 import { registerOpenApi } from './routes/openapi.ts'
+import { registerProviderCredentials } from './routes/providercredential.ts'
 import { createPublicServer } from './server.ts'
+import type { Vault } from './vault/vault.ts'
 
 export interface AppOptions {
   readonly check: CheckHandler
@@ -28,6 +30,7 @@ export interface AppOptions {
   readonly requestIds: RequestIds
   readonly metrics: Pick<Metrics, 'countRequest'>
   readonly jwks: Jwks
+  readonly vault: Vault | undefined
   readonly log: AuthLog
   /** Bytes. */
   readonly bodyLimit: number
@@ -65,6 +68,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   describeResponses(framework, options)
   registerAuthentication(framework)
   registerIntrospection(framework, options)
+  registerProviderCredentials(framework, options)
   registerJwks(framework, options)
   registerOpenApi(framework, options.version)
   await framework.ready()

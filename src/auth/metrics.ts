@@ -92,6 +92,20 @@ function observeReadThrough(registry: Registry, { readThrough }: MetricsSources)
   })
 }
 
+/** Counts what the vault answered. */
+export function observeVault(
+  registry: Registry,
+  vault: { readonly outcomes: ReadonlyMap<string, number> },
+): void {
+  const help =
+    'Requests for credentials of third parties, by what was given out (vault, own) or the code of the refusal.'
+  counter(registry, 'cardea_vault_resolves_total', help, ['outcome'], (metric) => {
+    // There from the start, so that its first rise is seen.
+    metric.inc({ outcome: 'provider_credential_unreadable' }, 0)
+    for (const [outcome, count] of vault.outcomes) metric.inc({ outcome }, count)
+  })
+}
+
 function observeRequests(registry: Registry, statistics: CheckStatistics): Map<string, number> {
   const requests = new Map<string, number>()
   const labels = ['route', 'method', 'status']

@@ -9,13 +9,19 @@ const catalogue = {
   project_not_allowed: [403, 'The credential may not be used for this project'],
   insufficient_scope: [403, 'The credential lacks a scope'],
   permission_denied: [403, 'The subject lacks a permission'],
+  own_credential_not_allowed: [403, "A credential of one's own may not be used here"],
+  own_credential_required: [403, "A credential of one's own is needed here"],
   not_found: [404, 'There is nothing here'],
+  provider_credential_not_found: [404, 'There is no credential for this provider'],
   method_not_allowed: [405, 'This method is not allowed here'],
   body_too_large: [413, 'The body is too large'],
   unsupported_media_type: [415, 'The body is of another media type'],
   rate_limited: [429, 'The rate limit of the credential is reached'],
   internal: [500, 'Something went wrong'],
   unavailable: [503, 'The credential cannot be judged now'],
+  vault_unavailable: [503, 'The vault is not available'],
+  key_management_unavailable: [503, 'The key management service is not available'],
+  provider_credential_unreadable: [503, 'The credential for this provider cannot be read'],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 
 export type ProblemCode = keyof typeof catalogue

@@ -22,6 +22,7 @@ import { createMetrics } from './metrics.ts'
 import { Replicas } from './replicas.ts'
 import { RequestIds } from './requestid.ts'
 import { UsageWriter } from './usage.ts'
+import { openVault, type VaultBackend } from './vault/open.ts'
 
 export interface AuthServiceOptions {
   readonly pool: Pool
@@ -38,6 +39,8 @@ export interface AuthServiceOptions {
   readonly minReplicas: number
   readonly drainDelay: number
   readonly drainTimeout: number
+  /** Undefined where the settings name no key management service: then no credential of a third party is given out. */
+  readonly vault?: VaultBackend | undefined
   readonly log: AuthLog
   readonly version: string
   /** Told when the index was loaded for the first time, before anybody is sent here. */
@@ -61,6 +64,7 @@ export class AuthService {
   readonly #usage: UsageWriter
   readonly #replicas: Replicas
   readonly #jwks: Jwks
+  readonly #vault: ReturnType<typeof openVault> | undefined
   readonly #app: ReturnType<typeof createApp>
   #sweeper: NodeJS.Timeout | undefined
   #draining = false
@@ -98,6 +102,7 @@ export class AuthService {
     const usage = this.#usage
     const metrics = createMetrics({ statistics, keeper, feed, readThrough, usage })
     this.registry = metrics.registry
+    this.#vault = options.vault && openVault(options.vault, this.registry, log)
 
     const clock = this.#clock
     const shared = {
@@ -109,6 +114,7 @@ export class AuthService {
       bodyLimit: options.bodyLimit,
       log,
       jwks: this.#jwks,
+      vault: this.#vault?.vault,
       draining: () => this.#draining,
     }
     const check = new CheckHandler({ ...shared, questions: new Questions(), statistics })
@@ -126,6 +132,7 @@ export class AuthService {
     this.#replicas.start()
     this.#usage.start()
     this.#jwks.start()
+    this.#vault?.start()
     this.#sweeper = setInterval(() => {
       this.#keeper.index.sweep(this.#clock.now(), sweep.slots)
     }, sweep.interval)
@@ -153,7 +160,12 @@ export class AuthService {
     await drainServer(server, drainDelay, deadline)
     clearInterval(this.#sweeper)
     this.#jwks.stop()
-    await Promise.all([this.#feed.stop(), this.#usage.stop(), this.#replicas.stop()])
+    await Promise.all([
+      this.#feed.stop(),
+      this.#usage.stop(),
+      this.#replicas.stop(),
+      this.#vault?.stop(),
+    ])
     await framework.close()
   }
 }

@@ -1,4 +1,5 @@
 import { type Environment, readEnvironment } from './environment.ts'
+import { readKmsConfig } from './kms.ts'
 import {
   byteSize,
   databaseUrl,
@@ -52,5 +53,7 @@ export function readAuthConfig(environment: Environment, host: string) {
     drainDelay: Math.min(settings.CARDEA_DRAIN_DELAY, settings.CARDEA_DRAIN_TIMEOUT),
     drainTimeout: settings.CARDEA_DRAIN_TIMEOUT,
     logLevel: settings.CARDEA_LOG_LEVEL,
+    /** Undefined: the vault is closed, and everything else unaffected. */
+    kms: environment['CARDEA_KMS'] ? readKmsConfig(environment) : undefined,
   })
 }

@@ -9,6 +9,7 @@ import { openLogger } from './logger.ts'
 import { releaseMemory } from './memory.ts'
 import { serveProbes } from './probes.ts'
 import { addProcessMetrics } from './processmetrics.ts'
+import { openVaultBackend } from './vault.ts'
 import { version } from './version.ts'
 
 const name = 'cardea-auth'
@@ -47,9 +48,13 @@ async function run(config: AuthConfig): Promise<number> {
     log: logger,
     max: 4,
   })
+  const { kms } = config
+  const vault = kms && openVaultBackend({ ...config, kms }, logger)
+  if (!vault) logger.info({}, 'CARDEA_KMS is not set: no credential of a third party is given out')
   const service = new AuthService({
     ...config,
     pool,
+    vault,
     log: logger,
     version,
     onLoaded: releaseMemory,
@@ -77,7 +82,7 @@ async function run(config: AuthConfig): Promise<number> {
   } finally {
     probes.close()
     probes.closeAllConnections()
-    await pool.end()
+    await Promise.all([pool.end(), vault?.close()])
     logger.info({}, 'stopped')
   }
 }

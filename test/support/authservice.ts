@@ -6,8 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { leashProcess, unleashProcess } from '../../hack/local/leash.ts'
 import { AuthService } from '../../src/auth/service.ts'
+import type { VaultBackend } from '../../src/auth/vault/open.ts'
 import { readAuthConfig } from '../../src/config/auth.ts'
 import { openPool } from '../../src/db/pool.ts'
+import { openVaultBackend } from '../../src/main/vault.ts'
 
 type Settings = Readonly<Record<string, string>>
 
@@ -27,8 +29,15 @@ export interface RunningAuth {
   stop(): Promise<void>
 }
 
-/** Starts an auth service on a free port, by default with this machine as its trusted proxy. Resolves when it is ready. */
-export async function startAuth(authUrl: string, settings: Settings = {}): Promise<RunningAuth> {
+/**
+ * Starts an auth service on a free port, by default with this machine as its trusted proxy. Resolves when it is ready.
+ * @param vault instead of the one that the settings say
+ */
+export async function startAuth(
+  authUrl: string,
+  settings: Settings = {},
+  vault?: VaultBackend,
+): Promise<RunningAuth> {
   const lines: LogLine[] = []
   const write = (level: string) => (detail: object, msg: string) => {
     lines.push({ ...detail, level, msg })
@@ -41,7 +50,16 @@ export async function startAuth(authUrl: string, settings: Settings = {}): Promi
   }
   const config = readAuthConfig(environment(authUrl, settings), `test-${process.pid}`)
   const pool = openPool({ connectionString: config.databaseUrl, applicationName: 'test-auth', log })
-  const service = new AuthService({ ...config, pool, log, version: 'test', onLoaded: () => {} })
+  const { kms } = config
+  const opened = kms && openVaultBackend({ ...config, kms }, log)
+  const service = new AuthService({
+    ...config,
+    pool,
+    vault: vault ?? opened,
+    log,
+    version: 'test',
+    onLoaded: () => {},
+  })
   const port = await service.start()
   await until(() => service.unready() === undefined)
   return {
@@ -51,7 +69,7 @@ export async function startAuth(authUrl: string, settings: Settings = {}): Promi
     metric: async (name, labels) => readMetric(await service.registry.metrics(), name, labels),
     async stop() {
       await service.stop()
-      await pool.end()
+      await Promise.all([pool.end(), opened?.close()])
     },
   }
 }

@@ -1,17 +1,31 @@
-import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+} from 'fastify'
 import { challengeFor, quotaHeaders } from '../check/answer.ts'
 import type { ClientAddresses } from '../check/clientaddress.ts'
 import type { DenialLog } from '../check/denials.ts'
-import type { Judge } from '../check/judge.ts'
-import { noQuestion } from '../check/question.ts'
+import type { Judge, Verdict } from '../check/judge.ts'
+import { noQuestion, type Question } from '../check/question.ts'
 import { readRequestHeaders } from '../check/requestheaders.ts'
 import type { Credential } from '../index/credential.ts'
-import { problem, problemMediaType, statusOf } from '../problem.ts'
+import { type ProblemCode, problem, problemMediaType, statusOf } from '../problem.ts'
 
 export interface AuthenticationOptions {
   readonly judge: Judge
   readonly addresses: ClientAddresses
   readonly denials: DenialLog
+}
+
+/** Why somebody is turned away. */
+interface Refusal extends Pick<Verdict, 'credential' | 'quota'> {
+  readonly code: ProblemCode
+  /** The scope that would have been needed. */
+  readonly scope: string
+  /** Seconds. */
+  readonly retryAfter?: number | undefined
 }
 
 /** Makes room for the caller on each request. */
@@ -25,26 +39,63 @@ export function registerAuthentication(framework: FastifyInstance): void {
  */
 export function requireScope(
   scope: string,
-  { judge, addresses, denials }: AuthenticationOptions,
+  options: AuthenticationOptions,
 ): onRequestAsyncHookHandler {
-  const question = { ...noQuestion, scopes: [scope] }
+  return requirement({ ...noQuestion, scopes: [scope] }, scope, () => true, options)
+}
+
+/**
+ * Like `requireScope`, for a route that tells only by the body which scope is needed: it lets through who has one of those
+ * that could do.
+ * @param scope what others are told that they need
+ */
+export function requireScopeThat(
+  mayDo: (scope: string) => boolean,
+  scope: string,
+  options: AuthenticationOptions,
+): onRequestAsyncHookHandler {
+  return requirement(noQuestion, scope, ({ policy }) => policy.scopes.some(mayDo), options)
+}
+
+function requirement(
+  question: Question,
+  scope: string,
+  suffices: (credential: Credential) => boolean,
+  options: AuthenticationOptions,
+): onRequestAsyncHookHandler {
   return async (request, reply) => {
-    const headers = readRequestHeaders(request.raw.rawHeaders)
-    const peer = addresses.peer(request.raw.socket)
-    const address = addresses.client(peer, headers.forwardedFor)
-    const verdict = await judge.judge(headers, address, question)
+    const { headers, address } = clientOf(request, options)
+    const verdict = await options.judge.judge(headers, address, question)
     const { code, credential, quota } = verdict
     if (quota) reply.headers(quotaHeaders(quota))
-    if (code === 'allowed') {
-      request.setDecorator('caller', credential)
-      return
+    if (code !== 'allowed')
+      return turnAway(request, reply, { code, credential, quota, scope }, options)
+    if (!suffices(credential)) {
+      return turnAway(request, reply, { code: 'insufficient_scope', credential, scope }, options)
     }
-    denials.write({ requestId: request.id, code, address, credential }, Date.now())
-    const challenge = challengeFor(code, question.scopes)
-    if (challenge !== undefined) reply.header('www-authenticate', challenge)
-    if (code === 'rate_limited') reply.header('retry-after', quota?.reset ?? 1)
-    await reply.code(statusOf(code)).type(problemMediaType).send(problem(code, request.id))
+    request.setDecorator('caller', credential)
   }
+}
+
+/** Answers with a problem, and logs who was turned away and why. */
+export async function turnAway(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { code, credential, quota, scope, retryAfter }: Refusal,
+  options: AuthenticationOptions,
+): Promise<void> {
+  const { address } = clientOf(request, options)
+  options.denials.write({ requestId: request.id, code, address, credential }, Date.now())
+  const challenge = challengeFor(code, [scope])
+  if (challenge !== undefined) reply.header('www-authenticate', challenge)
+  if (code === 'rate_limited') reply.header('retry-after', quota?.reset ?? 1)
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+  await reply.code(statusOf(code)).type(problemMediaType).send(problem(code, request.id))
+}
+
+function clientOf({ raw }: FastifyRequest, { addresses }: AuthenticationOptions) {
+  const headers = readRequestHeaders(raw.rawHeaders)
+  return { headers, address: addresses.client(addresses.peer(raw.socket), headers.forwardedFor) }
 }
 
 /** Who asks, on a route that requires a scope. */

@@ -1,0 +1,116 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { InvalidRequestError } from '../form.ts'
+import type { Credential } from '../index/credential.ts'
+import {
+  type AuthenticationOptions,
+  callerOf,
+  requireScopeThat,
+  turnAway,
+} from '../plugins/authentication.ts'
+import type { Resolution, ResolveRequest, Vault, VaultRefusal } from '../vault/vault.ts'
+
+/** For every provider; with `:` and the name of one behind it, for that one. */
+export const resolveScope = 'provider-credentials:resolve'
+const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+
+/** Strict: whoever sends the credential itself is refused, so that it is nowhere taken in. */
+export const resolveRequest = z.strictObject({
+  provider: name.describe('The provider, as the ProviderCredential names it.'),
+  project: name
+    .optional()
+    .describe(
+      'The name of the project that the request is for. Left out: the project of the key, or else the organization as a whole.',
+    ),
+  own: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether whoever the workload acts for brought a credential of their own; never the credential itself. Left out: false.',
+    ),
+})
+
+const own = z.object({ use: z.literal('own').describe('Use the one that was brought.') })
+const fromVault = z.object({
+  use: z.literal('vault'),
+  credential: z.object({
+    id: z.string().describe('The id of the ProviderCredential.'),
+    provider: z.string(),
+    version: z.int(),
+    fingerprint: z.string().describe('The same as in the status of the resource.'),
+    value: z.string().describe('The value. Keep it no longer than the request takes.'),
+  }),
+})
+export const resolveResponse = z.union([own, fromVault])
+
+/** Seconds: the key managers are left alone for as long after they failed. */
+const retryAfter: Partial<Readonly<Record<VaultRefusal, number>>> = {
+  key_management_unavailable: 5,
+  provider_credential_unreadable: 5,
+  vault_unavailable: 1,
+}
+
+export interface ProviderCredentialOptions extends AuthenticationOptions {
+  /** Undefined where the settings name no key management service. */
+  readonly vault: Vault | undefined
+}
+
+export function registerProviderCredentials(
+  framework: FastifyInstance,
+  options: ProviderCredentialOptions,
+): void {
+  const { vault } = options
+  const mayDo = (scope: string) => scope === resolveScope || scope.startsWith(`${resolveScope}:`)
+  // In a context of its own: no other route takes JSON.
+  void framework.register(async (context) => {
+    const json = context.getDefaultJsonParser('error', 'error')
+    context.addContentTypeParser('application/json', { parseAs: 'string' }, json)
+    context.post('/v1/provider-credentials/resolve', {
+      onRequest: requireScopeThat(mayDo, resolveScope, options),
+      handler: async (request, reply) => {
+        const body = resolveRequest.safeParse(request.body)
+        if (!body.success) throw new InvalidRequestError('the body is no request for a credential')
+        const credential = callerOf(request)
+        const resolution = await answer(vault, credential, body.data, request.id)
+        if (resolution.use) return resolution
+        const { code } = resolution
+        const scope = `${resolveScope}:${body.data.provider}`
+        const refusal = { code, credential, scope, retryAfter: retryAfter[code] }
+        return turnAway(request, reply, refusal, options)
+      },
+    })
+  })
+}
+
+async function answer(
+  vault: Vault | undefined,
+  caller: Credential,
+  { provider, project: asked, own: brought = false }: z.infer<typeof resolveRequest>,
+  requestId: string,
+): Promise<Resolution> {
+  if (!vault) return { code: 'vault_unavailable' }
+  const refused = objection(caller, provider, asked)
+  const project = projectOf(caller, asked)
+  const request: ResolveRequest = { caller, provider, project, own: brought, requestId }
+  return refused === undefined ? vault.resolve(request) : vault.refuse(request, refused)
+}
+
+/** Why a caller may not ask this; the project before the scope, in the order of the check. */
+function objection(
+  caller: Credential,
+  provider: string,
+  project: string | undefined,
+): 'project_not_allowed' | 'insufficient_scope' | undefined {
+  if (project !== undefined && projectOf(caller, project)?.name !== project) {
+    return 'project_not_allowed'
+  }
+  const { scopes } = caller.policy
+  const may = scopes.includes(resolveScope) || scopes.includes(`${resolveScope}:${provider}`)
+  return may ? undefined : 'insufficient_scope'
+}
+
+/** The project that a request is for: that of the key, or the one that it names. */
+function projectOf({ tenant, project }: Credential, asked: string | undefined) {
+  const found = project ?? (asked === undefined ? undefined : tenant.projectByName(asked))
+  return found?.name === undefined ? undefined : { id: found.id, name: found.name }
+}

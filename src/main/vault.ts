@@ -1,0 +1,37 @@
+import type { VaultBackend } from '../auth/vault/open.ts'
+import type { KmsConfig } from '../config/kms.ts'
+import { type DatabaseLog, openPool } from '../db/pool.ts'
+import { openDataKeys } from './datakeys.ts'
+import { openKeyring } from './kms.ts'
+
+/** Milliseconds that one query of the vault may take. */
+const queryTimeout = 3000
+
+/**
+ * What the vault works with. Its connections are few and its own: it must not slow the checks.
+ * @throws ConfigurationError naming the variable of the key management service that is wrong
+ */
+export function openVaultBackend(
+  { databaseUrl, kms }: { readonly databaseUrl: string; readonly kms: KmsConfig },
+  log: DatabaseLog,
+): VaultBackend & { close(): Promise<void> } {
+  const pool = openPool({
+    connectionString: databaseUrl,
+    applicationName: 'cardea-auth-vault',
+    log,
+    max: 4,
+    queryTimeout,
+  })
+  const closing: (() => Promise<void>)[] = [() => pool.end()]
+  return {
+    pool,
+    openDataKeys: (onUnwrap, registry) => {
+      const keyring = openKeyring(kms, registry)
+      closing.push(() => keyring.close())
+      return openDataKeys({ keyring, onUnwrap })
+    },
+    async close() {
+      await Promise.all(closing.map((close) => close()))
+    },
+  }
+}
