@@ -5,6 +5,11 @@ export type DataKeyRow = typeof dataKeys.$inferSelect
 
 const reading = readingsOf(dataKeys)
 
+/** Data keys of the transaction's organization. @param rest SQL from behind `where` */
+export function dataKeysWhere(rest: string): Reading<readonly DataKeyRow[]> {
+  return reading(`where ${rest}`, (rows) => rows)
+}
+
 /** The data keys of the transaction's organization, the newest first. */
 export const allDataKeys: Reading<readonly DataKeyRow[]> = reading(
   'order by version desc',
@@ -20,8 +25,8 @@ export function dataKeyOf(version?: number): Reading<DataKeyRow | undefined> {
 export const dataKeyStatements = {
   insertion: (row: typeof dataKeys.$inferInsert): string => insertion(dataKeys, [row]),
   /** Lets another seal from now on. */
-  retirement: (version: number, at: Date): string =>
-    `update cardea_keys.data_keys set retired_at = ${literal(at.toISOString())} where version = ${Math.trunc(version)}`,
+  retirement: (version: number): string =>
+    `update cardea_keys.data_keys set retired_at = now() where version = ${Math.trunc(version)}`,
   /** Puts the wrapping of another KEK in the place of this one. */
   rewrapping: (version: number, { kek, wrapped }: Pick<DataKeyRow, 'kek' | 'wrapped'>): string =>
     `update cardea_keys.data_keys set kek = ${literal(JSON.stringify(kek))}, wrapped = ${literal(`\\x${wrapped.toString('hex')}`)} where version = ${Math.trunc(version)}`,

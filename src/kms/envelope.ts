@@ -6,6 +6,7 @@ import {
   KeyManagementError,
   type Provider,
   providers,
+  type WrappedKey,
 } from './keymanagement.ts'
 
 /** The format of an envelope. All byte strings are base64 with padding. */
@@ -66,16 +67,7 @@ export async function open(
   envelope: Envelope,
   aad: Context,
 ): Promise<Buffer> {
-  const { kek } = envelope
-  const dataKey = await kms.unwrap(
-    {
-      provider: kek.provider,
-      keyId: kek.id,
-      version: kek.version,
-      ciphertext: bytes(envelope.wrappedKey),
-    },
-    aad,
-  )
+  const dataKey = await kms.unwrap(wrappedKeyOf(envelope), aad)
   try {
     const iv = bytes(envelope.iv)
     const tag = bytes(envelope.tag)
@@ -144,6 +136,12 @@ function hasStrings(value: Record<string, unknown>, names: readonly string[]): b
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The wrapped data key of an envelope, as the key managers know it. */
+export function wrappedKeyOf({ kek, wrappedKey }: Envelope): WrappedKey {
+  const { provider, id: keyId, version } = kek
+  return { provider, keyId, version, ciphertext: bytes(wrappedKey) }
 }
 
 /** Strict base64: a text with a second spelling is refused. */

@@ -46,9 +46,10 @@ export class Keyring {
     return key
   }
 
-  /** Whether resources of a namespace may choose a key. */
+  /** Whether resources of a namespace may choose a key: the default one, or one that is listed for it. */
   allows(namespace: string, reference: KeyReference): boolean {
     const line = describeReference(reference)
+    if (line === describeReference(this.#options.defaultKey)) return true
     return this.#options.allowed.some(
       (rule) => ['*', namespace].includes(rule.namespace) && matches(line, rule.key),
     )

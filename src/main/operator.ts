@@ -13,6 +13,7 @@ import { Manager } from '../k8s/manager.ts'
 import { RuntimeMetrics } from '../k8s/metrics.ts'
 import { buildOperator } from '../operator/operator.ts'
 import { maintainSigningKeys } from '../operator/signingkeys.ts'
+import { openDataKeys } from './datakeys.ts'
 import { explainEnd } from './end.ts'
 import { openKeyring } from './kms.ts'
 import { listening } from './listen.ts'
@@ -49,6 +50,10 @@ async function run(config: OperatorConfig): Promise<number> {
       'the key-encryption key is a local file: whoever reads it reads every secret; use a KMS in production',
     )
   }
+  const dataKeys = openDataKeys({
+    keyring,
+    onUnwrap: (unwrap) => logger.info(unwrap, 'a data key was unwrapped'),
+  })
   const pool = openPool({
     connectionString: config.databaseUrl,
     applicationName: name,
@@ -103,11 +108,14 @@ async function run(config: OperatorConfig): Promise<number> {
       manager,
       pool,
       keyring,
+      dataKeys,
       config,
       fence: heldFence,
       randomBytes,
       repaired: repairCounter(registry),
       onFenced: lost,
+      logger,
+      registry,
     })
     const feed = new ChangeFeed({
       connectionString: config.changesDatabaseUrl,
@@ -130,6 +138,7 @@ async function run(config: OperatorConfig): Promise<number> {
       clearInterval(release)
     }, 1000)
     feed.start()
+    operator.start()
     const signing = keepSigningKeys({
       maintain: () =>
         maintainSigningKeys({
@@ -158,6 +167,7 @@ async function run(config: OperatorConfig): Promise<number> {
     clearInterval(prune)
     clearInterval(release)
     await signing.stop()
+    await operator.stop()
     await feed.stop()
     await manager.stop(code === 0 ? config.drainTimeout : 0)
     return code

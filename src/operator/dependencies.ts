@@ -1,15 +1,17 @@
 import type pg from 'pg'
 import type { Fence } from '../db/transaction.ts'
 import type { Owner } from '../domain/ownership.ts'
+import type { DataKeys } from '../encryption/datakeys.ts'
 import type { OwnedSecrets } from '../k8s/secret.ts'
-import type { KeyManagement } from '../kms/keymanagement.ts'
+import { type KeyManagement, KeyManagementError } from '../kms/keymanagement.ts'
 import type { Keyring } from '../kms/keyring.ts'
-import type { KeyReference } from '../kms/reference.ts'
+import { describeReference, type KeyReference } from '../kms/reference.ts'
 
 /** What the reconcilers act with. */
 export interface OperatorDependencies {
   readonly pool: pg.Pool
   readonly keyring: Keyring
+  readonly dataKeys: Pick<DataKeys, 'seal' | 'open' | 'derive'>
   readonly secrets: Pick<OwnedSecrets, 'deliver' | 'namesOf' | 'read' | 'withdraw'>
   /** The name of this installation: several may share a database. */
   readonly installation: string
@@ -23,6 +25,8 @@ export interface OperatorDependencies {
   readonly repaired: (kind: string, where: 'row' | 'secret') => void
   /** The ids of API keys whose records somebody changed by hand, and whose secrets were not examined since. */
   readonly changedByHand: Set<string>
+  /** What is wrapped by a former key, or sealed by a former data key, is looked for soon and not only every few minutes. */
+  readonly rotateSoon: () => void
 }
 
 /** Who the operator is in the change feed and the audit trail. */
@@ -36,10 +40,20 @@ export function ownerOf(
   return { installation: deps.installation, namespace, name }
 }
 
-/** The KEK that wraps for an organization from now on. */
+/**
+ * The KEK that wraps for an organization from now on.
+ * @throws KeyManagementError `denied` when its namespace may not use the key that it chose: what is wrapped would not open
+ */
 export function kekOf(
   { keyring }: Pick<OperatorDependencies, 'keyring'>,
-  { encryptionKey }: { readonly encryptionKey: unknown },
+  organization: { readonly encryptionKey: unknown; readonly ownerNamespace: string | null },
 ): KeyManagement {
-  return encryptionKey === null ? keyring.default : keyring.key(encryptionKey as KeyReference)
+  if (organization.encryptionKey === null) return keyring.default
+  const reference = organization.encryptionKey as KeyReference
+  const namespace = organization.ownerNamespace ?? ''
+  if (keyring.allows(namespace, reference)) return keyring.key(reference)
+  throw new KeyManagementError(
+    'denied',
+    `namespace "${namespace}" may not use the key ${describeReference(reference)}: list it in CARDEA_KMS_KEYS`,
+  )
 }

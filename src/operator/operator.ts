@@ -1,22 +1,33 @@
 import type { Pool } from 'pg'
+import type { Registry } from 'prom-client'
 import { apiKeyKind } from '../api/v1alpha1/apikey.ts'
+import type { EncryptionKey } from '../api/v1alpha1/encryptionkey.ts'
 import { organizationKind } from '../api/v1alpha1/organization.ts'
 import type { Change } from '../db/changes.ts'
 import type { Fence } from '../db/transaction.ts'
+import type { DataKeys } from '../encryption/datakeys.ts'
+import { systemClock } from '../k8s/clock.ts'
 import type { Manager } from '../k8s/manager.ts'
 import { type CustomResource, type KubeObject, referenceKey } from '../k8s/object.ts'
-import type { Reconciler } from '../k8s/reconciler.ts'
+import type { Logger, Reconciler } from '../k8s/reconciler.ts'
 import { OwnedSecrets, SECRETS, type SecretObject } from '../k8s/secret.ts'
 import type { ObjectStore } from '../k8s/store.ts'
 import type { Keyring } from '../kms/keyring.ts'
 import { APIKeyReconciler } from './apikey/reconciler.ts'
 import type { OperatorDependencies } from './dependencies.ts'
+import { ProbeHistory, type ProbeIntervals } from './encryptionkey/history.ts'
+import { encryptionMetrics } from './encryptionkey/metrics.ts'
+import { EncryptionKeyReconciler } from './encryptionkey/reconciler.ts'
 import { guarded } from './guarded.ts'
 import { wakeHandMade } from './handmade.ts'
 import { OrganizationReconciler } from './organization.ts'
 import { ProjectReconciler } from './project.ts'
+import { ProviderCredentialReconciler } from './providercredential/reconciler.ts'
 import { RBACBindingReconciler } from './rbacbinding.ts'
 import { RBACRoleReconciler } from './rbacrole.ts'
+import { Loop, type LoopIntervals } from './rotation/loop.ts'
+import { Rotation, type RotationBounds } from './rotation/rotation.ts'
+import { sealedTables } from './rotation/tables.ts'
 
 /** The label of every Secret that an installation makes, by which it watches them and no others. */
 export const secretLabel = `${organizationKind.group}/installation`
@@ -25,6 +36,7 @@ export interface OperatorOptions {
   readonly manager: Manager
   readonly pool: Pool
   readonly keyring: Keyring
+  readonly dataKeys: DataKeys
   readonly config: {
     readonly installation: string
     readonly allowPlainSecrets: boolean
@@ -35,11 +47,19 @@ export interface OperatorOptions {
   readonly repaired: (kind: string, where: 'row' | 'secret') => void
   /** Told when a write was fenced off: the program must end. */
   readonly onFenced: () => void
+  readonly logger: Logger
+  readonly registry: Registry
+  /** How often keys are probed, and how hard a rotation works; as usual where it is left out. */
+  readonly pace?: {
+    readonly probes?: Partial<ProbeIntervals>
+    readonly loop?: Partial<LoopIntervals>
+    readonly bounds?: Partial<RotationBounds>
+  }
 }
 
-/** Registers the reconcilers of the five kinds with the manager. */
+/** Registers the reconcilers of all kinds with the manager. */
 export function buildOperator(options: OperatorOptions) {
-  const { manager, config, onFenced } = options
+  const { manager, config, onFenced, logger, registry, pace = {} } = options
   const label = { name: secretLabel, value: config.installation }
   const store = manager.watch<SecretObject>(SECRETS, `${label.name}=${label.value}`)
   const secrets = new OwnedSecrets({
@@ -49,22 +69,50 @@ export function buildOperator(options: OperatorOptions) {
     fieldManager: 'cardea-operator',
   })
   const changedByHand = new Set<string>()
-  const { pool, keyring, fence, randomBytes, repaired } = options
+  const { pool, keyring, dataKeys, fence, randomBytes, repaired } = options
   const { installation, allowPlainSecrets, adoptOrganizations } = config
-  const services = { pool, keyring, fence, randomBytes, repaired, secrets, changedByHand }
+  const services = { pool, keyring, dataKeys, fence, randomBytes, repaired, secrets, changedByHand }
   const settings = { installation, allowPlainSecrets, adoptOrganizations }
-  const deps: OperatorDependencies = { ...services, ...settings }
+  const rotateSoon = (): void => loop.soon()
+  const deps: OperatorDependencies = { ...services, ...settings, rotateSoon }
   const stores = new Map<string, ObjectStore<KubeObject>>()
   const add = <T extends CustomResource>(reconciler: Reconciler<T>): void => {
     const served = manager.add(guarded(reconciler, onFenced))
     stores.set(reconciler.resource.kind, served as unknown as ObjectStore<KubeObject>)
   }
+  const keys = (): Iterable<EncryptionKey> =>
+    (stores.get('EncryptionKey')?.values() ?? []) as Iterable<EncryptionKey>
+  const leads = (): boolean => manager.isLeading
+  const time = { clock: systemClock, random: Math.random, logger }
+  const rotation = new Rotation({
+    ...time,
+    deps,
+    keys,
+    wake: (reference, reason, priority) => manager.wake(reference, reason, priority),
+    tables: sealedTables,
+    bounds: pace.bounds,
+  })
+  const run = (signal: AbortSignal) => rotation.run(signal)
+  const loop = new Loop({ ...time, run, leads, onFenced, intervals: pace.loop })
+  const { progress } = rotation
+  const observer = encryptionMetrics(registry, { keys, progress, leads })
+  const probes = new ProbeHistory(keyring, observer, time.random, pace.probes)
+  add(new EncryptionKeyReconciler(deps, probes))
   add(new OrganizationReconciler(deps))
   add(new ProjectReconciler(deps))
   add(new RBACRoleReconciler(deps))
   add(new APIKeyReconciler(deps))
   add(new RBACBindingReconciler(deps))
+  add(new ProviderCredentialReconciler(deps))
   return {
+    /** Begins to look for what is wrapped or sealed by a former key. */
+    start(): void {
+      loop.start()
+    },
+    /** Ends that, before the manager is stopped. */
+    stop(): Promise<void> {
+      return loop.stop()
+    },
     /** Takes in what the change feed tells. */
     changed(changes: readonly Change[]): void {
       const resources = new ResourcesById(stores)

@@ -5,6 +5,7 @@ import {
   organizationKind,
 } from '../api/v1alpha1/organization.ts'
 import { auditing, hasHappened } from '../db/audit.ts'
+import { type DataKeyRow, dataKeyOf, dataKeyStatements } from '../db/datakey.ts'
 import { newId, reclaimId } from '../db/identity.ts'
 import {
   findOrganization,
@@ -20,20 +21,33 @@ import { defaultApiKeyPrefix } from '../domain/apikey.ts'
 import { ownedBy } from '../domain/ownership.ts'
 import { decideRecord, type RecordAction } from '../domain/record.ts'
 import { ConflictError } from '../k8s/errors.ts'
-import { objectKey } from '../k8s/object.ts'
+import { objectKey, referenceKey } from '../k8s/object.ts'
 import {
   done,
   type ReconcileContext,
   type Reconciler,
   type Stalled,
   stalled,
+  type Waiting,
+  waiting,
 } from '../k8s/reconciler.ts'
+import { KeyManagementError } from '../kms/keymanagement.ts'
+import { describeReference, type KeyReference } from '../kms/reference.ts'
 import { isApplied } from './applied.ts'
 import { blockedBy } from './children.ts'
 import { conflictMessage, recordEvent } from './declare.ts'
 import { type OperatorDependencies, operatorActor, ownerOf } from './dependencies.ts'
 import { driftEvents } from './drift.ts'
+import { chosenKey } from './encryptionkey/choice.ts'
+import { lineOf } from './encryptionkey/reference.ts'
+import { replaceDataKey } from './rotation/datakey.ts'
 import { unwatched } from './unwatched.ts'
+
+interface Applied {
+  readonly id: string
+  readonly action: RecordAction
+  readonly encryptionKey: OrganizationRow['encryptionKey']
+}
 
 /** An Organization is a row of `organizations`, which is the tenant itself. */
 export class OrganizationReconciler implements Reconciler<Organization> {
@@ -44,18 +58,24 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     this.#deps = deps
   }
 
-  references(): readonly string[] {
-    return []
+  references({ metadata, spec }: Organization): readonly string[] {
+    const { encryptionKeyRef } = spec
+    return encryptionKeyRef
+      ? [referenceKey('EncryptionKey', metadata.namespace, encryptionKeyRef.name)]
+      : []
   }
 
   async reconcile(organization: Organization, context: ReconcileContext) {
     const deps = this.#deps
     const claimed = await this.#claim(organization, context)
     if ('outcome' in claimed) return claimed
-    const { id, action } = await this.#apply(organization, claimed.id)
+    const applied = await this.#apply(organization, claimed.id, context)
+    if ('outcome' in applied) return applied
+    const { id, action, encryptionKey } = applied
+    const line = encryptionKey && describeReference(encryptionKey as KeyReference)
     return done<OrganizationStatus>(`Organization "${organization.metadata.name}" is in force.`, {
       reason: 'Succeeded',
-      status: { id },
+      status: { id, ...(line !== null && { encryptionKey: line }) },
       events: driftEvents(deps, organization, action),
     })
   }
@@ -101,28 +121,60 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     return { id: named.id }
   }
 
-  async #apply(organization: Organization, existing: string | undefined) {
+  async #apply(
+    organization: Organization,
+    existing: string | undefined,
+    context: ReconcileContext,
+  ): Promise<Applied | Waiting<OrganizationStatus>> {
     const deps = this.#deps
     const owner = ownerOf(deps, organization)
-    const values = organizationValues(organization)
     const id = existing ?? (await this.#freeId(organization))
-    const decide = (row: OrganizationRow | undefined) => {
-      const situation = { adopt: existing !== undefined, applied: isApplied(organization) }
-      return decideRecord(row, owner, { ...values, name: owner.name }, situation)
-    }
-    const tenant = { organizationId: id, actor: operatorActor }
-    const seen = await inOrganization(deps.pool, tenant, async (_tx, row) => decide(row), [
-      theOrganization,
-    ])
-    if (seen.action === 'none') return { id, action: seen }
-    const action = await this.#write(id, async (tx, row) => {
-      const decided = decide(row)
-      if (decided.action === 'conflict')
-        throw new ConflictError('another took the organization meanwhile')
-      await writeOrganization(tx, decided, { ...values, ...ownedBy(owner), id, name: owner.name })
-      return decided
+    const reader = { organizationId: id, actor: operatorActor }
+    const read = async (_tx: unknown, row?: OrganizationRow, dataKey?: DataKeyRow) => ({
+      row,
+      dataKey,
     })
-    return { id, action }
+    const readings = [theOrganization, dataKeyOf()] as const
+    const seen = await inOrganization(deps.pool, reader, read, readings)
+    const choice = chosenKey(organization, seen.row, context)
+    if ('outcome' in choice) return choice
+    const { encryptionKey } = choice
+    const values = { ...organizationValues(organization), encryptionKey }
+    const decide = (row: OrganizationRow | undefined) =>
+      decideRecord(
+        row,
+        owner,
+        { ...values, name: owner.name },
+        {
+          adopt: existing !== undefined,
+          applied: isApplied(organization) && keyIsApplied(organization, encryptionKey),
+        },
+      )
+    const planned = decide(seen.row)
+    const whole = { ...values, ...ownedBy(owner), id, name: owner.name }
+    const action =
+      planned.action === 'none'
+        ? planned
+        : await this.#write(id, (tx, row) => writeOrganization(tx, decide(row), whole))
+    if (action.action === 'update' && action.fields.includes('encryptionKey')) deps.rotateSoon()
+    const tenant = { ...whole, organizationId: id }
+    const objection = seen.dataKey ? undefined : await this.#firstDataKey(tenant, context)
+    return objection ?? { id, action, encryptionKey }
+  }
+
+  /** Every organization has a data key, so that what is to be sealed need not wait for the KMS. */
+  async #firstDataKey(
+    tenant: Parameters<typeof replaceDataKey>[1],
+    context: ReconcileContext,
+  ): Promise<Waiting<OrganizationStatus> | undefined> {
+    try {
+      await replaceDataKey(this.#deps, tenant, context.signal)
+      return undefined
+    } catch (error) {
+      if (!(error instanceof KeyManagementError)) throw error
+      const message = `The organization has no data key yet, and the key management service makes none: ${error.message}.`
+      return waiting('KeyManagementUnavailable', message, unwatched(context))
+    }
   }
 
   /** The id of the row that was lost, or a new one. That of a purged tenant is not given again: its audit trail is its own. */
@@ -146,12 +198,23 @@ export class OrganizationReconciler implements Reconciler<Organization> {
   }
 }
 
+/** Whether the key was in force before: the resource that names it changes without the Organization. */
+function keyIsApplied(
+  { status }: Organization,
+  encryptionKey: OrganizationRow['encryptionKey'],
+): boolean {
+  return (status?.encryptionKey ?? null) === lineOf(encryptionKey)
+}
+
 async function writeOrganization(
   tx: Transaction,
   action: RecordAction,
   values: ReturnType<typeof organizationValues> &
-    ReturnType<typeof ownedBy> & { id: string; name: string },
-): Promise<void> {
+    ReturnType<typeof ownedBy> &
+    Pick<OrganizationRow, 'id' | 'name' | 'encryptionKey'>,
+): Promise<RecordAction> {
+  if (action.action === 'conflict')
+    throw new ConflictError('another took the organization meanwhile')
   const record = { organizationId: values.id, id: values.id, name: values.name }
   if (action.action === 'insert') {
     const event = recordEvent('organization', 'created', record)
@@ -162,6 +225,7 @@ async function writeOrganization(
     const revived = { ...values, deletedAt: null }
     await carryOut(tx, [updateOrganization(values.id, revived), auditing(event)], [])
   }
+  return action
 }
 
 async function removeOrganization(
@@ -174,7 +238,10 @@ async function removeOrganization(
   const { id } = row
   const record = { organizationId: id, id, name: row.name }
   const event = recordEvent('organization', purge ? 'deleted' : 'retained', record)
-  const gone = purge ? purgeOrganization(id) : [updateOrganization(id, { deletedAt: now })]
+  // The data keys first: whatever a backup has of the rest, nobody reads it any more.
+  const gone = purge
+    ? [dataKeyStatements.erasure, ...purgeOrganization(id)]
+    : [updateOrganization(id, { deletedAt: now })]
   await carryOut(tx, [...gone, auditing(event)], [])
 }
 
@@ -183,6 +250,7 @@ function organizationValues(organization: Organization) {
   const { displayName, domains, owners, management, apiKeys, ...rest } = organization.spec
   const {
     suspend: _suspend,
+    encryptionKeyRef: _key,
     adoptionPolicy: _adoption,
     deletionPolicy: _deletion,
     ...settings

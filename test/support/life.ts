@@ -3,6 +3,7 @@ import { KubeConfig } from '@kubernetes/client-node'
 import { Pool } from 'pg'
 import { kinds } from '../../src/api/v1alpha1/kinds.ts'
 import { takeLeadership } from '../../src/db/leadership.ts'
+import { DataKeys } from '../../src/encryption/datakeys.ts'
 import { KubeClient } from '../../src/k8s/client.ts'
 import { systemClock } from '../../src/k8s/clock.ts'
 import { type CustomResource, objectKey } from '../../src/k8s/object.ts'
@@ -15,6 +16,7 @@ import { guarded } from '../../src/operator/guarded.ts'
 import { secretLabel } from '../../src/operator/operator.ts'
 import { OrganizationReconciler } from '../../src/operator/organization.ts'
 import { ProjectReconciler } from '../../src/operator/project.ts'
+import { ProviderCredentialReconciler } from '../../src/operator/providercredential/reconciler.ts'
 import { RBACBindingReconciler } from '../../src/operator/rbacbinding.ts'
 import { RBACRoleReconciler } from '../../src/operator/rbacrole.ts'
 import { testCluster } from './controlplane.ts'
@@ -31,6 +33,7 @@ const reconcilers = {
   rbacrole: RBACRoleReconciler,
   rbacbinding: RBACBindingReconciler,
   apikey: APIKeyReconciler,
+  providercredential: ProviderCredentialReconciler,
 } as const
 export type ReconciledKind = keyof typeof reconcilers
 
@@ -65,9 +68,11 @@ export class Lives {
     const client = process.client(this.client)
     const secrets = new Map<string, SecretObject>()
     const fence = await takeLeadership(this.#pool, 'test', 'a life')
+    const keyring = keyringOf(process.kms(testKek))
     const deps: OperatorDependencies = {
       pool: process.pool(this.#pool),
-      keyring: keyringOf(process.kms(testKek)),
+      keyring,
+      dataKeys: new DataKeys({ keyring, now: () => performance.now() }),
       secrets: new OwnedSecrets({
         client,
         store: cacheOf(secrets),
@@ -81,6 +86,7 @@ export class Lives {
       adoptOrganizations: [],
       repaired: () => {},
       changedByHand: new Set(options.changedByHand),
+      rotateSoon: () => {},
     }
     const reconciler = new reconcilers[kind](deps) as Reconciler<CustomResource>
     let cached: CustomResource | undefined

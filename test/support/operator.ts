@@ -5,12 +5,14 @@ import { pino } from 'pino'
 import { Counter, Registry } from 'prom-client'
 import { ChangeFeed } from '../../src/db/changes.ts'
 import { takeLeadership } from '../../src/db/leadership.ts'
+import { DataKeys } from '../../src/encryption/datakeys.ts'
 import { KubeClient } from '../../src/k8s/client.ts'
 import { Manager } from '../../src/k8s/manager.ts'
 import { RuntimeMetrics } from '../../src/k8s/metrics.ts'
 import type { KeyManagement } from '../../src/kms/keymanagement.ts'
+import type { Keyring } from '../../src/kms/keyring.ts'
 import { localKeyManagement } from '../../src/kms/local.ts'
-import { buildOperator } from '../../src/operator/operator.ts'
+import { buildOperator, type OperatorOptions } from '../../src/operator/operator.ts'
 import { type TestCluster, testCluster } from './controlplane.ts'
 import { keyringOf } from './keyring.ts'
 import { type TestDatabase, testDatabase } from './postgres.ts'
@@ -22,6 +24,9 @@ export interface OperatorSetting {
   readonly allowPlainSecrets?: boolean
   readonly adoptOrganizations?: readonly string[]
   readonly kms?: KeyManagement
+  /** Instead of one whose only key is `kms`. */
+  readonly keyring?: Keyring
+  readonly pace?: OperatorOptions['pace']
   readonly resyncInterval?: number
 }
 
@@ -74,10 +79,12 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
     labelNames: ['kind', 'where'],
     registers: [registry],
   })
+  const keyring = setting.keyring ?? keyringOf(kms)
   const operator = buildOperator({
     manager,
     pool,
-    keyring: keyringOf(kms),
+    keyring,
+    dataKeys: new DataKeys({ keyring, now: () => performance.now() }),
     config: {
       installation,
       allowPlainSecrets: setting.allowPlainSecrets ?? false,
@@ -89,6 +96,9 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
     onFenced: () => {
       fenced += 1
     },
+    logger,
+    registry,
+    ...(setting.pace && { pace: setting.pace }),
   })
   const feed = new ChangeFeed({
     connectionString: database.operatorUrl,
@@ -99,6 +109,7 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
   })
   await manager.start(() => {})
   feed.start()
+  operator.start()
   return {
     manager,
     client,
@@ -109,6 +120,7 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
     log,
     fenced: () => fenced,
     async stop() {
+      await operator.stop()
       await feed.stop()
       await manager.stop(5000)
       await pool.end()

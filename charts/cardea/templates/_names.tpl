@@ -62,5 +62,5 @@ annotations: {{- toYaml . | nindent 2 }}
 
 {{/* The kinds' plural names: the RBAC rules are lists, never a wildcard. */}}
 {{- define "cardea.kinds" -}}
-apikeys organizations projects rbacbindings rbacroles
+apikeys encryptionkeys organizations projects providercredentials rbacbindings rbacroles
 {{- end }}

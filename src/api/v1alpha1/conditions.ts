@@ -39,7 +39,7 @@ type Actor = 'nobody' | 'author' | 'administrator'
 /** Where a reason leaves the resource: `ready`; `wait` and `retry` are Reconciling; `stalled`; `deleting`. */
 export type Outcome = 'ready' | 'wait' | 'retry' | 'stalled' | 'deleting'
 
-interface ReasonFacts {
+export interface ReasonFacts {
   readonly outcome: Outcome
   readonly actor: Actor
   readonly means: string
@@ -126,6 +126,24 @@ export const reasons = {
     means:
       'The current key is neither in the database nor in its Secret and works no more; no other is minted in its place unasked. Put the Secret back from a backup, or ask for a rotation by the annotation cardea.dev/rotate-requested-at.',
   },
+  SecretKeyNotFound: {
+    outcome: 'wait',
+    actor: 'author',
+    means:
+      'The Secret that valueFrom names has no such entry. Add it, or correct the key. Until then the last value that was good goes on working, if there was one.',
+  },
+  InvalidValue: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'The value is empty, longer than 65536 bytes, or not text: the message says which. Put another into the Secret. Until then the last value that was good goes on working, if there was one.',
+  },
+  DuplicateProvider: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'Another ProviderCredential of the same Organization or Project is for the same provider; the message names it. Delete one of the two.',
+  },
   PlainSecretNotAllowed: {
     outcome: 'stalled',
     actor: 'administrator',
@@ -161,6 +179,54 @@ export const reasons = {
     actor: 'administrator',
     means:
       'The key management service did not answer or refused. The operator tries again; keys that are in force stay in force.',
+  },
+  KeyNotAllowed: {
+    outcome: 'stalled',
+    actor: 'administrator',
+    means:
+      'The installation does not let this namespace use the key. The administrator lists it in CARDEA_KMS_KEYS, under the name that the message gives.',
+  },
+  KeyDisabled: {
+    outcome: 'stalled',
+    actor: 'administrator',
+    means:
+      'The key is disabled at its provider. Its administrator enables it; it is probed again every few minutes.',
+  },
+  KeyPendingDeletion: {
+    outcome: 'stalled',
+    actor: 'administrator',
+    means:
+      'The key is going to be destroyed by its provider, and with it all that only it can open. Its administrator cancels the deletion, or the organizations move to another key at once.',
+  },
+  PermissionDenied: {
+    outcome: 'stalled',
+    actor: 'administrator',
+    means:
+      'The provider does not let Cardea use the key. The administrator gives the service accounts of Cardea the right to describe it, to wrap and to unwrap.',
+  },
+  KeyNotFound: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'The provider has no key of this name, or the installation is not set up for the provider. Correct the name, or have the key made.',
+  },
+  KeyUnsuitable: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'The key is there but cannot wrap and unwrap data keys: it is of another type or made for another use. Choose a symmetric key for encryption and decryption.',
+  },
+  EncryptionKeyNotFound: {
+    outcome: 'wait',
+    actor: 'author',
+    means:
+      'encryptionKeyRef names an EncryptionKey that is not in this namespace. Create it, or correct the name.',
+  },
+  EncryptionKeyNotReady: {
+    outcome: 'wait',
+    actor: 'nobody',
+    means:
+      'The EncryptionKey is not Ready yet. Its own conditions say why. What is in force stays in force with the key that it has.',
   },
   DeletionBlocked: {
     outcome: 'deleting',

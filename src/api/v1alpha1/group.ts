@@ -8,3 +8,6 @@ export const category = 'cardea'
 
 /** APIKey only. Its value is answered in `status.lastHandledRotateAt`; a new value asks for one rotation now. */
 export const rotateRequestedAt = `${group}/rotate-requested-at` as const
+
+/** EncryptionKey only. A new value asks for a new data key of each organization that chose it; answered in the status. */
+export const rotateDataKeyRequestedAt = `${group}/rotate-data-key-requested-at` as const

@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { celSeconds, duration, secondsOf } from './duration.ts'
 import { deletionPolicy, lifecycle } from './lifecycle.ts'
 import { mapOf, setOf } from './list.ts'
-import { domainName, email, labelPattern } from './name.ts'
+import { domainName, email, labelPattern, objectName } from './name.ts'
 import { dataHandling, providerCredentials, quota } from './policy.ts'
 import { defineKind, type Resource } from './resource.ts'
 import { celString, withRules } from './rule.ts'
 import { scopeToken } from './scope.ts'
 import { commonStatus } from './status.ts'
-import { line, matching, paragraph } from './text.ts'
+import { line, matching, paragraph, text } from './text.ts'
 import { timestamp } from './timestamp.ts'
 
 const managements = ['GitOps', 'Mixed'] as const
@@ -155,7 +155,17 @@ const organizationSpec = z.strictObject({
     .optional(),
   providerCredentials: providerCredentials()
     .describe(
-      'How credentials of third-party providers are used. This setting is stored now and takes effect with the kind ProviderCredential.',
+      'How credentials of third-party providers are used, by whoever asks POST /v1/provider-credentials/resolve for one.',
+    )
+    .optional(),
+  encryptionKeyRef: z
+    .strictObject({
+      name: objectName('encryptionKeyRef.name', 'primary').describe(
+        'The name of the EncryptionKey.',
+      ),
+    })
+    .describe(
+      'The EncryptionKey in this namespace that wraps what is encrypted for the organization. It may be changed, and removed: everything is then wrapped anew. An organization that refers to a key is in force from the moment that the key is Ready; an outage of the key afterwards takes nothing out of force. Example: {name: primary}. Default: the key of the installation.',
     )
     .optional(),
   signIn: z
@@ -196,7 +206,14 @@ const organizationSpec = z.strictObject({
 })
 type OrganizationSpec = z.infer<typeof organizationSpec>
 
-const organizationStatus = z.object(commonStatus)
+const organizationStatus = z.object({
+  ...commonStatus,
+  encryptionKey: text(2200)
+    .describe(
+      'The key that wraps for the organization, as CARDEA_KMS_KEYS names it. Absent: the key of the installation.',
+    )
+    .optional(),
+})
 export type OrganizationStatus = z.infer<typeof organizationStatus>
 export type Organization = Resource<'Organization', OrganizationSpec, OrganizationStatus>
 
@@ -216,7 +233,14 @@ export const organizationKind = defineKind({
       holds: (name) => labelPattern.test(name),
     },
   ],
-  reasons: ['AdoptionNotAllowed', 'DeletionBlocked', 'HasChildren'],
+  reasons: [
+    'AdoptionNotAllowed',
+    'EncryptionKeyNotFound',
+    'EncryptionKeyNotReady',
+    'KeyManagementUnavailable',
+    'DeletionBlocked',
+    'HasChildren',
+  ],
   columns: [
     {
       name: 'Display Name',

@@ -121,6 +121,23 @@ grant select on cardea.provider_credentials, cardea.provider_credential_versions
 grant select, insert, update on cardea.provider_credential_usage to cardea_auth;
 grant select, delete on cardea.provider_credential_usage to cardea_operator;
 
+-- A lost credential too comes back under the id that its resource's status shows, unless a record has it.
+create policy spans_tenants on cardea.provider_credentials for select to cardea_index using (true);
+grant select (id) on cardea.provider_credentials to cardea_index;
+set local role cardea_index;
+create or replace function cardea.is_record(id uuid) returns boolean
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select exists (select from cardea.organizations o where o.id = is_record.id)
+    or exists (select from cardea.projects p where p.id = is_record.id)
+    or exists (select from cardea.roles r where r.id = is_record.id)
+    or exists (select from cardea.role_bindings b where b.id = is_record.id)
+    or exists (select from cardea.api_keys k where k.id = is_record.id)
+    or exists (select from cardea.api_key_secrets s where s.id = is_record.id)
+    or exists (select from cardea.provider_credentials c where c.id = is_record.id);
+end;
+reset role;
+
 -- What a request needs of its organization to be judged: the mode of provider credentials is in the settings.
 grant select (id, name, settings, deleted_at) on cardea.organizations to cardea_auth;
 grant select (organization_id, id, name, settings, deleted_at) on cardea.projects to cardea_auth;
@@ -144,3 +161,44 @@ create table cardea_keys.signing_keys (
 create index signing_keys_by_installation on cardea_keys.signing_keys (installation);
 grant select, insert, update, delete on cardea_keys.signing_keys to cardea_operator;
 grant select on cardea_keys.signing_keys to cardea_auth;
+
+-- What is wrapped by which KEK, organization by organization, for those that resources of an installation declare, retained
+-- ones too; of one namespace, or of all when it is null. The operator compares it with what the KEKs are now.
+create policy spans_tenants on cardea_keys.data_keys for select to cardea_index using (true);
+grant usage on schema cardea_keys to cardea_index;
+grant select (organization_id, kek, created_at, retired_at) on cardea_keys.data_keys to cardea_index;
+grant select (encryption_key) on cardea.organizations to cardea_index;
+grant select (envelope) on cardea.api_key_secrets to cardea_index;
+create function cardea.wrapped_keys(installation text, namespace text)
+  returns table (organization_id uuid, organization_namespace text, organization_name text, encryption_key jsonb,
+    provider text, key_id text, version text, wrapped bigint)
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select o.id, o.owner_namespace, o.owner_name, o.encryption_key, w.provider, w.key_id, w.version, count(w.provider)
+  from cardea.organizations o
+  left join (
+    select s.organization_id, s.envelope #>> '{kek,provider}' as provider, s.envelope #>> '{kek,id}' as key_id, s.envelope #>> '{kek,version}' as version
+    from cardea.api_key_secrets s where s.envelope is not null
+    union all
+    select d.organization_id, d.kek ->> 'provider', d.kek ->> 'keyId', d.kek ->> 'version' from cardea_keys.data_keys d
+  ) w on w.organization_id = o.id
+  where o.owner_installation = wrapped_keys.installation
+    and (wrapped_keys.namespace is null or o.owner_namespace = wrapped_keys.namespace)
+  group by o.id, w.provider, w.key_id, w.version;
+end;
+
+-- Since when the active data key of each organization seals, and whether there are retired ones.
+create function cardea.data_key_ages(installation text)
+  returns table (organization_id uuid, active_since timestamptz, retired bigint)
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select o.id, max(d.created_at) filter (where d.retired_at is null), count(d.retired_at)
+  from cardea.organizations o
+  join cardea_keys.data_keys d on d.organization_id = o.id
+  where o.owner_installation = data_key_ages.installation
+  group by o.id;
+end;
+revoke all on function cardea.wrapped_keys(text, text), cardea.data_key_ages(text) from public;
+grant execute on function cardea.wrapped_keys(text, text), cardea.data_key_ages(text) to cardea_operator;
+alter function cardea.wrapped_keys(text, text) owner to cardea_index;
+alter function cardea.data_key_ages(text) owner to cardea_index;

@@ -28,6 +28,11 @@ const organizationRef = { name: 'acme' }
 
 /** An Organization; `name` must be one that no other test in the database has. */
 export const anOrganization = aResource('Organization', { displayName: 'Acme Inc.' })
+/** An EncryptionKey; `local` unless the spec chooses another provider. */
+export const anEncryptionKey = (namespace: string, name: string, spec: Part = {}): BuiltResource =>
+  aResource('EncryptionKey', {
+    ...(!['aws', 'gcp', 'azure', 'vault'].some((provider) => provider in spec) && { local: {} }),
+  })(namespace, name, spec)
 export const aProject = aResource('Project', { organizationRef, displayName: 'Scanner' })
 export const anAPIKey = (
   namespace: string,
@@ -45,4 +50,9 @@ export const anRBACBinding = aResource('RBACBinding', {
   organizationRef,
   role: 'developer',
   subjects: [{ kind: 'User', name: 'lead@acme.example' }],
+})
+export const aProviderCredential = aResource('ProviderCredential', {
+  organizationRef,
+  provider: 'openai',
+  valueFrom: { secretRef: { name: 'openai-key', key: 'token' } },
 })

@@ -22,6 +22,7 @@ export const organizationSpecs: KindSpecs = {
       change: {
         management: 'GitOps',
         providerCredentials: { mode: 'Either' },
+        encryptionKeyRef: { name: 'primary' },
         dataHandling: {
           storeClientAddresses: true,
           storeUserAgents: false,
@@ -65,6 +66,12 @@ export const organizationSpecs: KindSpecs = {
       change: {},
       field: 'metadata.name',
       says: 'at most 63',
+    },
+    {
+      name: 'a key in another namespace',
+      change: { encryptionKeyRef: { name: 'other/primary' } },
+      field: 'spec.encryptionKeyRef.name',
+      says: 'for example primary',
     },
     {
       name: 'no displayName',

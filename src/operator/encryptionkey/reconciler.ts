@@ -1,0 +1,145 @@
+import {
+  type EncryptionKey,
+  type EncryptionKeyStatus,
+  encryptionKeyKind,
+} from '../../api/v1alpha1/encryptionkey.ts'
+import { rotateDataKeyRequestedAt } from '../../api/v1alpha1/group.ts'
+import { keysMadeBefore, type WrappedCount, wrappedKeys } from '../../db/encryption.ts'
+import { readInOrganization } from '../../db/transaction.ts'
+import {
+  done,
+  type Outcome,
+  type ReconcileContext,
+  type ReconcileEvent,
+  type Reconciler,
+  stalled,
+  waiting,
+} from '../../k8s/reconciler.ts'
+import { KeyManagementError } from '../../kms/keymanagement.ts'
+import { blockedBy } from '../children.ts'
+import type { OperatorDependencies } from '../dependencies.ts'
+import { replaceDataKey } from '../rotation/datakey.ts'
+import type { ProbeHistory } from './history.ts'
+import { compromisedBefore, isChosen, keyReferenceOf } from './reference.ts'
+import { encryptionKeyStatus, usageOf } from './status.ts'
+import { type Trouble, troubleOf } from './trouble.ts'
+
+type Result = Outcome<EncryptionKeyStatus>
+
+/** An EncryptionKey has no record: it is probed, and the organizations that refer to it get it. */
+export class EncryptionKeyReconciler implements Reconciler<EncryptionKey> {
+  readonly resource = encryptionKeyKind
+  readonly #deps: OperatorDependencies
+  readonly #probes: ProbeHistory
+
+  constructor(deps: OperatorDependencies, probes: ProbeHistory) {
+    this.#deps = deps
+    this.#probes = probes
+  }
+
+  references(): readonly string[] {
+    return []
+  }
+
+  async reconcile(key: EncryptionKey, context: ReconcileContext): Promise<Result> {
+    const probed = await this.#probes.probe(key, keyReferenceOf(key), context)
+    const requeueAt = this.#probes.nextAt(key, context.now())
+    if ('reason' in probed) return refusal(probed, requeueAt)
+    try {
+      return await this.#usable(key, probed, requeueAt, context)
+    } catch (error) {
+      if (error instanceof KeyManagementError) return refusal(troubleOf(error), requeueAt)
+      throw error
+    }
+  }
+
+  async finalize(key: EncryptionKey, context: ReconcileContext): Promise<Result> {
+    const blocked = blockedBy<EncryptionKeyStatus>(key, context)
+    if (blocked) return blocked
+    this.#probes.forget(key)
+    return done('The key is not used by any organization of the namespace.')
+  }
+
+  async #usable(
+    key: EncryptionKey,
+    description: { readonly keyId: string; readonly version: string },
+    requeueAt: Date,
+    context: ReconcileContext,
+  ): Promise<Result> {
+    const deps = this.#deps
+    const { namespace, name } = key.metadata
+    const reference = keyReferenceOf(key)
+    const current = { provider: reference.provider, ...description }
+    const counts = await wrappedKeys(deps.pool, deps.installation, namespace)
+    const organizations = organizationsOf(counts).filter((organization) =>
+      isChosen(reference, organization.encryptionKey),
+    )
+    const answer = await this.#rotateDataKeys(key, organizations, context)
+    const usage = usageOf(reference, current, counts)
+    const compromised = await this.#compromised(key, organizations, context)
+    const found = { current, usage, compromised, rotationAnswered: answer.answered }
+    if (usage.stale > 0 || (compromised ?? 0) > 0 || answer.events.length > 0) deps.rotateSoon()
+    return done<EncryptionKeyStatus>(messageOf(name, usage), {
+      reason: 'Succeeded',
+      status: encryptionKeyStatus(key, found, context.now()),
+      events: answer.events,
+      requeueAt,
+    })
+  }
+
+  /** Answers the annotation that asks for new data keys. Asked twice for one value, as after a crash, it makes one more. */
+  async #rotateDataKeys(
+    key: EncryptionKey,
+    organizations: readonly WrappedCount[],
+    { signal }: ReconcileContext,
+  ): Promise<{ answered: string | undefined; events: readonly ReconcileEvent[] }> {
+    const former = key.status?.lastHandledRotateDataKeyAt
+    // As a status keeps it, which is bounded: otherwise it never reads as answered.
+    const request = key.metadata.annotations?.[rotateDataKeyRequestedAt]?.slice(0, 253)
+    if (request === undefined || request === former) return { answered: former, events: [] }
+    for (const organization of organizations) {
+      await replaceDataKey(
+        this.#deps,
+        { ...organization, ownerNamespace: organization.namespace },
+        signal,
+      )
+    }
+    const note = `${organizations.length} organization(s) got a new data key; what the former ones sealed is sealed anew.`
+    return {
+      answered: request,
+      events: [{ type: 'Normal', reason: 'DataKeyRotated', action: 'Rotate', note }],
+    }
+  }
+
+  async #compromised(
+    key: EncryptionKey,
+    organizations: readonly WrappedCount[],
+    context: ReconcileContext,
+  ): Promise<number | undefined> {
+    const before = compromisedBefore(key, context.now())
+    if (before === undefined) return undefined
+    const { pool, installation } = this.#deps
+    let total = 0
+    for (const { namespace, name } of organizations) {
+      const owner = { installation, namespace, name }
+      const [made] = await readInOrganization(pool, owner, [keysMadeBefore(before, 1)])
+      total += made.total
+    }
+    return total
+  }
+}
+
+function refusal({ reason, message, passes }: Trouble, requeueAt: Date): Result {
+  const outcome = passes ? waiting<EncryptionKeyStatus> : stalled<EncryptionKeyStatus>
+  return outcome(reason, message, { requeueAt })
+}
+
+function organizationsOf(counts: readonly WrappedCount[]): readonly WrappedCount[] {
+  return [...new Map(counts.map((count) => [count.organizationId, count])).values()]
+}
+
+function messageOf(name: string, { total, stale }: { total: number; stale: number }): string {
+  return stale === 0
+    ? `Key "${name}" wraps and unwraps.`
+    : `Key "${name}" wraps and unwraps. ${stale} of ${total} wrapped data keys are not under its current version yet and are wrapped anew.`
+}

@@ -1,0 +1,51 @@
+import type { Reason } from '../../api/v1alpha1/conditions.ts'
+import type { KeyManagementCode, KeyManagementError } from '../../kms/keymanagement.ts'
+
+/** What is wrong with a key. `passes`: nobody need do anything. */
+export interface Trouble {
+  readonly reason: Reason
+  readonly message: string
+  readonly passes: boolean
+}
+
+/** Who must act, and what for. */
+const remedies: Readonly<Record<KeyManagementCode, readonly [reason: Reason, remedy: string]>> = {
+  unreachable: ['KeyManagementUnavailable', 'nobody need act if it comes back; it is tried again'],
+  throttled: ['KeyManagementUnavailable', 'it is tried again, more slowly'],
+  denied: [
+    'PermissionDenied',
+    "the key's administrator lets the service accounts of Cardea describe it, wrap and unwrap with it",
+  ],
+  disabled: ['KeyDisabled', "the key's administrator enables it"],
+  pending_deletion: [
+    'KeyPendingDeletion',
+    "the key's administrator cancels the deletion, or the organizations that refer to this resource choose another key now",
+  ],
+  not_found: [
+    'KeyNotFound',
+    "correct the spec, have the key made, or have the installation's administrator set the provider up",
+  ],
+  refused: ['KeyUnsuitable', 'choose a symmetric key for encryption and decryption'],
+}
+
+/** What a failed probe says. */
+export function troubleOf(error: KeyManagementError): Trouble {
+  const [reason, remedy] = remedies[error.code]
+  return { reason, message: `${sentence(error.message)}: ${remedy}.`, passes: error.passes }
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1).replace(/\.$/, '')
+}
+
+/** The namespace may not use a key. @param line as `describeReference` writes it */
+export function notAllowed(namespace: string, line: string, alias = false): Trouble {
+  const why = alias
+    ? `The alias leads to the key ${line}, by which envelopes name it, and that is not allowed to namespace "${namespace}"`
+    : `Namespace "${namespace}" may not use the key ${line}`
+  return {
+    reason: 'KeyNotAllowed',
+    message: `${why}: the installation's administrator adds ${namespace}=${line} to CARDEA_KMS_KEYS, or choose an allowed key.`,
+    passes: false,
+  }
+}

@@ -1,0 +1,62 @@
+import { auditing } from '../../db/audit.ts'
+import { type DataKeyRow, dataKeyOf, dataKeyStatements } from '../../db/datakey.ts'
+import { nextDataKeyVersion } from '../../db/encryption.ts'
+import { carryOut, inOrganization } from '../../db/transaction.ts'
+import { makeDataKey } from '../../encryption/datakey.ts'
+import { ConflictError } from '../../k8s/errors.ts'
+import { recordEvent } from '../declare.ts'
+import { kekOf, type OperatorDependencies, operatorActor } from '../dependencies.ts'
+
+type Dependencies = Pick<OperatorDependencies, 'pool' | 'keyring' | 'fence'>
+
+/** The organization that a data key is for. */
+interface Tenant {
+  readonly organizationId: string
+  readonly name: string
+  readonly encryptionKey: unknown
+  readonly ownerNamespace: string | null
+}
+
+/**
+ * Gives an organization a new data key, which seals from now on; the former one is retired and opens what it sealed.
+ * @throws KeyManagementError; ConflictError when somebody else did it meanwhile
+ */
+export async function replaceDataKey(
+  deps: Dependencies,
+  tenant: Tenant,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { organizationId, name } = tenant
+  const reader = { organizationId, actor: operatorActor }
+  const readings = [dataKeyOf(), nextDataKeyVersion] as const
+  const look = async (_tx: unknown, active: DataKeyRow | undefined, next: number) => ({
+    active,
+    next,
+  })
+  const { active, next } = await inOrganization(deps.pool, reader, look, readings)
+  // Wrapped before the transaction: a slow KMS must not hold the fence.
+  const made = await makeDataKey(kekOf(deps, tenant), organizationId, next, signal)
+  const writer = { ...reader, fence: deps.fence() }
+  await inOrganization(
+    deps.pool,
+    writer,
+    async (tx, activeNow, nextNow) => {
+      if (activeNow?.version !== active?.version || nextNow !== next) {
+        throw new ConflictError('another data key was made meanwhile')
+      }
+      const record = { organizationId, id: organizationId, name }
+      const verb = active ? 'data_key_rotated' : 'data_key_created'
+      const event = recordEvent('organization', verb, record, { version: next, kek: made.kek })
+      await carryOut(
+        tx,
+        [
+          ...(active ? [dataKeyStatements.retirement(active.version)] : []),
+          dataKeyStatements.insertion(made),
+          auditing(event),
+        ],
+        [],
+      )
+    },
+    readings,
+  )
+}

@@ -1,0 +1,284 @@
+import type { EncryptionKey } from '../../api/v1alpha1/encryptionkey.ts'
+import {
+  type DataKeyAge,
+  dataKeyAges,
+  type KekVersion,
+  keysMadeBefore,
+  wrappedKeys,
+} from '../../db/encryption.ts'
+import type { SealedTable } from '../../db/sealed.ts'
+import { inOrganization } from '../../db/transaction.ts'
+import { readDuration } from '../../domain/duration.ts'
+import { backoff, type Clock, sleep } from '../../k8s/clock.ts'
+import { referenceKey } from '../../k8s/object.ts'
+import type { Priority } from '../../k8s/queue.ts'
+import type { Logger } from '../../k8s/reconciler.ts'
+import { type KeyManagement, KeyManagementError } from '../../kms/keymanagement.ts'
+import type { KeyReference } from '../../kms/reference.ts'
+import { kekOf, type OperatorDependencies, operatorActor } from '../dependencies.ts'
+import { compromisedBefore, isChosen, keyReferenceOf, lineOf } from '../encryptionkey/reference.ts'
+import { replaceDataKey } from './datakey.ts'
+import { type OrganizationWork, organizationWork, Progress } from './progress.ts'
+import { dropUnusedDataKeys, resealRows } from './reseal.ts'
+import { type Hindrances, rewrapDataKeys, rewrapSecrets, type Target } from './rewrap.ts'
+
+/** How hard a run works. */
+export interface RotationBounds {
+  /** Secrets, or rows, of one transaction. */
+  readonly batch: number
+  /** Calls to the key managers at once. */
+  readonly parallel: number
+  /** Milliseconds of rest after a batch for each that it took: what people wait for goes first. */
+  readonly rest: number
+  /** Keys that one run wakes because they are compromised. */
+  readonly wakes: number
+  /** Milliseconds after which a key that failed is tried again, doubled each time up to `max`. */
+  readonly again: { readonly base: number; readonly max: number }
+}
+
+const usual: RotationBounds = {
+  batch: 100,
+  parallel: 8,
+  rest: 0.5,
+  wakes: 1000,
+  again: { base: 15_000, max: 300_000 },
+}
+
+export interface RotationOptions {
+  readonly deps: OperatorDependencies
+  /** The EncryptionKeys as they are cached. */
+  readonly keys: () => Iterable<EncryptionKey>
+  readonly wake: (reference: string, reason: string, priority: Priority) => void
+  readonly tables: readonly SealedTable[]
+  readonly clock: Clock
+  readonly random: () => number
+  readonly logger: Logger
+  readonly bounds?: Partial<RotationBounds> | undefined
+}
+
+interface Failure {
+  readonly count: number
+  readonly until: number
+}
+
+/**
+ * Brings everything that is wrapped or sealed under the keys that should do it. What is left to do is in the rows themselves,
+ * so a run that is killed is gone on with by the next one, whoever's it is.
+ */
+export class Rotation {
+  readonly progress = new Progress()
+  readonly #options: RotationOptions
+  readonly #bounds: RotationBounds
+  /** Keys that failed, by their lines. */
+  readonly #failures = new Map<string | null, Failure>()
+
+  constructor(options: RotationOptions) {
+    this.#options = options
+    this.#bounds = { ...usual, ...options.bounds }
+  }
+
+  /**
+   * Does what there is to do.
+   * @returns when the next run is due because of a failure; undefined when there was none
+   * @throws FencedError, or whatever PostgreSQL throws
+   */
+  async run(signal: AbortSignal): Promise<Date | undefined> {
+    const { deps } = this.#options
+    const counts = await wrappedKeys(deps.pool, deps.installation)
+    const work = organizationWork(counts).filter((organization) => this.#mayUseIts(organization))
+    const ages = new Map(
+      (await dataKeyAges(deps.pool, deps.installation)).map((age) => [age.organizationId, age]),
+    )
+    this.progress.keep(work)
+    const currents = await this.#describe(work, signal)
+    for (const organization of work) {
+      const target = currents.get(organization.line)
+      if (target) this.progress.found(organization, target.current)
+    }
+    for (const organization of work) {
+      if (signal.aborted) return undefined
+      const target = currents.get(organization.line)
+      if (!target || this.#isLeftAlone(organization.line)) continue
+      await this.#attempt(organization.line, () =>
+        this.#serve(organization, target, ages.get(organization.organizationId), signal),
+      )
+    }
+    // Not before all of it went well: a key that is described and then fails would begin at the shortest wait each time.
+    for (const line of currents.keys()) if (!this.#isLeftAlone(line)) this.#failures.delete(line)
+    const due = [...this.#failures.values()].map(({ until }) => until)
+    return due.length > 0 ? new Date(Math.min(...due)) : undefined
+  }
+
+  /** Each key as it is now, asked once a run. */
+  async #describe(
+    work: readonly OrganizationWork[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string | null, Pick<Target, 'kek' | 'current'>>> {
+    const found = new Map<string | null, { kek: KeyManagement; current: KekVersion }>()
+    const lines = new Map(work.map((organization) => [organization.line, organization]))
+    for (const line of this.#failures.keys()) if (!lines.has(line)) this.#failures.delete(line)
+    for (const [line, organization] of lines) {
+      if (this.#isLeftAlone(line)) continue
+      await this.#attempt(line, async () => {
+        const kek = kekOf(this.#options.deps, organization)
+        const { keyId, version } = await kek.describe(signal)
+        found.set(line, { kek, current: { provider: kek.provider, keyId, version } })
+      })
+    }
+    return found
+  }
+
+  async #serve(
+    organization: OrganizationWork,
+    { kek, current }: Pick<Target, 'kek' | 'current'>,
+    age: DataKeyAge | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { deps } = this.#options
+    const target = { ...organization, kek, current }
+    const hindrances: Hindrances = { keks: new Map(), altered: 0 }
+    if (this.progress.staleOf(organization) > 0) await this.#rewrap(target, hindrances, signal)
+    const key = this.#keyOf(organization)
+    if (key) await this.#replaceCompromised(organization, key)
+    const due = key && age && this.#isDue(key, age)
+    if (due) await replaceDataKey(deps, organization, signal)
+    if (due || (age?.retired ?? 0) > 0) await this.#reseal(organization, hindrances, signal)
+    this.#complain(organization, hindrances)
+  }
+
+  async #rewrap(
+    target: Target & OrganizationWork,
+    hindrances: Hindrances,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { deps, wake, logger } = this.#options
+    const { batch: limit, parallel } = this.#bounds
+    let done = await rewrapDataKeys(deps, target, hindrances)
+    this.progress.rewrapped(target, done)
+    let after: string | undefined
+    do {
+      const started = this.#options.clock.monotonic()
+      const batch = await rewrapSecrets(deps, target, hindrances, { after, limit, parallel })
+      for (const { namespace, name } of batch.rewrapped) {
+        if (namespace === null || name === null) continue
+        wake(referenceKey('APIKey', namespace, name), 'its secret was wrapped anew', 'low')
+      }
+      done += batch.rewrapped.length
+      this.progress.rewrapped(target, batch.rewrapped.length)
+      if (batch.rewrapped.length > 0) this.#tell(target)
+      after = batch.next
+      if (after !== undefined) await this.#rest(started, signal)
+    } while (after !== undefined && !signal.aborted)
+    const { name, current } = target
+    this.#tell(target)
+    logger.info({ organization: name, ...current, rewrapped: done }, 'data keys were wrapped anew')
+  }
+
+  async #reseal(
+    organization: OrganizationWork,
+    hindrances: Hindrances,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { deps, tables } = this.#options
+    for (const table of tables) {
+      let after: string | undefined
+      do {
+        const started = this.#options.clock.monotonic()
+        const page = { after, limit: this.#bounds.batch }
+        after = await resealRows(deps, organization, table, hindrances, page)
+        if (after !== undefined) await this.#rest(started, signal)
+      } while (after !== undefined && !signal.aborted)
+    }
+    if (!signal.aborted) await dropUnusedDataKeys(deps, organization, tables)
+  }
+
+  /** Wakes the keys whose secrets are older than the moment of compromise: their own passes replace them, with overlap. */
+  async #replaceCompromised(
+    { organizationId }: OrganizationWork,
+    key: EncryptionKey,
+  ): Promise<void> {
+    const { deps, clock, wake } = this.#options
+    const before = compromisedBefore(key, new Date(clock.now()))
+    if (before === undefined) return
+    const reader = { organizationId, actor: operatorActor }
+    const made = keysMadeBefore(before, this.#bounds.wakes)
+    const { keys } = await inOrganization(deps.pool, reader, async (_tx, found) => found, [made])
+    for (const { namespace, name } of keys) {
+      wake(referenceKey('APIKey', namespace, name), 'its secret is compromised', 'low')
+    }
+    if (keys.length > 0)
+      this.#tell({ namespace: key.metadata.namespace, line: lineOf(keyReferenceOf(key)) })
+  }
+
+  #isDue({ spec }: EncryptionKey, { activeSince }: DataKeyAge): boolean {
+    const every = spec.rotation?.every === undefined ? undefined : readDuration(spec.rotation.every)
+    if (every === undefined || activeSince === null) return false
+    return activeSince.getTime() + every <= this.#options.clock.now()
+  }
+
+  #keyOf({ namespace, encryptionKey }: OrganizationWork): EncryptionKey | undefined {
+    if (encryptionKey === null) return undefined
+    return [...this.#options.keys()].find(
+      (key) => key.metadata.namespace === namespace && isChosen(keyReferenceOf(key), encryptionKey),
+    )
+  }
+
+  /** The EncryptionKeys show how far it is. */
+  #tell({ namespace, line }: Pick<OrganizationWork, 'namespace' | 'line'>): void {
+    const { keys, wake } = this.#options
+    for (const key of keys()) {
+      const { metadata } = key
+      if (metadata.namespace !== namespace || lineOf(keyReferenceOf(key)) !== line) continue
+      wake(referenceKey(key.kind, namespace, metadata.name), 'a rotation goes on', 'low')
+    }
+  }
+
+  async #rest(started: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    await sleep(clock, (clock.monotonic() - started) * this.#bounds.rest, signal)
+  }
+
+  /** What the key of a namespace that may not use it wraps would not open. */
+  #mayUseIts({ namespace, encryptionKey, name }: OrganizationWork): boolean {
+    const { deps, logger } = this.#options
+    const reference = encryptionKey as KeyReference | null
+    if (reference === null || deps.keyring.allows(namespace, reference)) return true
+    logger.debug({ organization: name }, 'its namespace may not use its key: it is left as it is')
+    return false
+  }
+
+  #isLeftAlone(line: string | null): boolean {
+    return (this.#failures.get(line)?.until ?? 0) > this.#options.clock.now()
+  }
+
+  /** What fails at a key manager leaves its key alone for a while, and the others go on. */
+  async #attempt(line: string | null, work: () => Promise<void>): Promise<void> {
+    const { clock, random, logger } = this.#options
+    try {
+      await work()
+    } catch (error) {
+      if (!(error instanceof KeyManagementError)) throw error
+      const count = this.#failures.get(line)?.count ?? 0
+      const until = clock.now() + backoff(count, this.#bounds.again, random)
+      this.#failures.set(line, { count: count + 1, until })
+      const fields = { err: error, key: line ?? 'default', again: new Date(until) }
+      logger.warn(fields, 'the key manager does not serve a rotation; it is tried again')
+    }
+  }
+
+  #complain({ name }: OrganizationWork, { keks, altered }: Hindrances): void {
+    const { logger } = this.#options
+    for (const { kek, error } of keks.values()) {
+      logger.warn(
+        { organization: name, ...kek, err: error },
+        'a former key does not open what it wrapped, which stays as it is: enable that key until nothing is stale',
+      )
+    }
+    if (altered > 0) {
+      logger.warn(
+        { organization: name, altered },
+        'rows that were altered by hand were left as they are',
+      )
+    }
+  }
+}
