@@ -152,6 +152,8 @@ test('the public surface is described in OpenAPI 3.1', async () => {
     '/check',
     '/check/{path}',
     '/oauth2/introspect',
+    '/v1/provider-credentials/resolve',
+    '/.well-known/jwks.json',
     '/openapi.json',
   ])
 })

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { formMediaType } from '../form.ts'
 import { type ProblemCode, problemCodes, problemMediaType, statusOf } from '../problem.ts'
 import { introspectionRequest, introspectionResponse, introspectionScope } from './introspection.ts'
+import { resolveRequest, resolveResponse, resolveScope } from './providercredential.ts'
 
 const checkResponse = z
   .object({
@@ -81,6 +82,7 @@ function openApiDocument(version: string): object {
         ]),
       },
       '/oauth2/introspect': { post: introspection() },
+      '/v1/provider-credentials/resolve': { post: resolution() },
       '/.well-known/jwks.json': { get: jwks() },
       '/openapi.json': {
         get: {
@@ -180,6 +182,37 @@ function introspection(): object {
         'unsupported_media_type',
         'rate_limited',
         'unavailable',
+      ]),
+    },
+  }
+}
+
+function resolution(): object {
+  return {
+    operationId: 'resolveProviderCredential',
+    summary: 'Get the credential of a third party for a request',
+    description: `The caller authenticates with an API key that has the scope ${resolveScope}, or ${resolveScope}:PROVIDER for one provider. A refusal is for whoever the caller acts for: its code can be passed on.`,
+    requestBody: { required: true, content: json(schemaOf(resolveRequest)) },
+    responses: {
+      200: { description: 'Which credential to use.', content: json(schemaOf(resolveResponse)) },
+      ...problems([
+        'invalid_request',
+        'credential_missing',
+        'credential_invalid',
+        'address_not_allowed',
+        'origin_not_allowed',
+        'project_not_allowed',
+        'insufficient_scope',
+        'own_credential_not_allowed',
+        'own_credential_required',
+        'provider_credential_not_found',
+        'body_too_large',
+        'unsupported_media_type',
+        'rate_limited',
+        'unavailable',
+        'vault_unavailable',
+        'key_management_unavailable',
+        'provider_credential_unreadable',
       ]),
     },
   }

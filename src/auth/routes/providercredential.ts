@@ -61,9 +61,10 @@ export function registerProviderCredentials(
 ): void {
   const { vault } = options
   const mayDo = (scope: string) => scope === resolveScope || scope.startsWith(`${resolveScope}:`)
-  // In a context of its own: no other route takes JSON.
+  // In a context of its own: this route takes JSON alone, and no other does.
   void framework.register(async (context) => {
     const json = context.getDefaultJsonParser('error', 'error')
+    context.removeAllContentTypeParsers()
     context.addContentTypeParser('application/json', { parseAs: 'string' }, json)
     context.post('/v1/provider-credentials/resolve', {
       onRequest: requireScopeThat(mayDo, resolveScope, options),
