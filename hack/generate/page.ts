@@ -58,7 +58,7 @@ export function kindPage(kind: KindDefinition, prose: Prose): string {
     '## Conditions',
     conditionTable(conditionTypes.filter((type) => type !== 'DeletionBlocked' || blocks(kind))),
     'Reasons, and who must act:',
-    reasonTable(kind.reasons),
+    reasonTable(kind.reasons, kind.reasonFacts),
   )
 }
 
@@ -119,11 +119,11 @@ const shownAs: Readonly<Record<Outcome, string>> = {
   deleting: 'Reconciling, deletion',
 }
 
-function reasonTable(names: readonly Reason[]): string {
+function reasonTable(names: readonly Reason[], facts: KindDefinition['reasonFacts'] = {}): string {
   return table(
     ['reason', 'with', 'who acts', 'meaning and remedy'],
     names.map((name) => {
-      const { outcome, actor, means } = reasons[name]
+      const { outcome, actor, means } = facts[name] ?? reasons[name]
       return [code(name), shownAs[outcome], actor, means]
     }),
   )

@@ -20,7 +20,7 @@ export function providerCredentials() {
     mode: z
       .enum(providerCredentialModes)
       .describe(
-        'Where the credentials of third-party providers come from. VaultOnly: only those that Cardea keeps. BringYourOwn: only those that the caller sends. Either: both. Default: VaultOnly.',
+        'Where the credentials of third-party providers come from. VaultOnly: the ProviderCredentials; a caller who brings one of their own is refused. BringYourOwn: from the caller alone; who brings none is refused. Either: from the caller who brings one, else the ProviderCredentials. Default: VaultOnly.',
       )
       .optional(),
   })

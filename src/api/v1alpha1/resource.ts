@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { KubeObject, ResourceKind } from '../../k8s/object.ts'
-import type { Reason } from './conditions.ts'
+import type { Reason, ReasonFacts } from './conditions.ts'
 import { type apiVersion, group, version } from './group.ts'
 import type { Transition } from './rule.ts'
 
@@ -43,6 +43,8 @@ export interface KindDefinition<Kind extends string = string> extends ResourceKi
   readonly columns: readonly PrinterColumn[]
   /** The reasons that its conditions may have. */
   readonly reasons: readonly Reason[]
+  /** What a reason means here, where that is not what it means elsewhere. */
+  readonly reasonFacts?: Partial<Readonly<Record<Reason, ReasonFacts>>>
 }
 
 /** Completes the definition of a kind with what all kinds share. */
