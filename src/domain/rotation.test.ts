@@ -101,3 +101,26 @@ test.each([
 ])('%s', (_, secrets, now, rule, requested, plan) => {
   expect(planSuccession({ secrets, now: at(now), rotation: rule, requested })).toEqual(plan)
 })
+
+test.each([
+  ['an older secret is replaced, with the overlap of the rule', 5, rotation, [{ id: 'a', expiresAt: at(20) }]],
+  ['without a rule it works for a day more', 5, undefined, [{ id: 'a', expiresAt: at(10 + 1440) }]],
+  ['with an overlap of nothing it ends at once', 5, { every: 90 * 60_000, overlap: 0 }, []],
+] as const)('compromised: %s', (_, before, rule, retire) => {
+  const plan = planSuccession({
+    secrets: [secret('a', 0)],
+    now: at(10),
+    rotation: rule,
+    requested: false,
+    compromisedBefore: at(before),
+  })
+  expect(plan).toMatchObject({ current: undefined, mint: true, retire })
+})
+
+test('a secret that was made at the moment of compromise, or after it, stays', () => {
+  const input = { now: at(10), rotation: undefined, requested: false, compromisedBefore: at(5) }
+  for (const created of [5, 6]) {
+    const plan = planSuccession({ ...input, secrets: [secret('a', created)] })
+    expect(plan).toEqual({ current: 'a', mint: false, retire: [], drop: [] })
+  }
+})

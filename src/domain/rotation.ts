@@ -12,6 +12,9 @@ export interface RotationRule {
   readonly overlap: number
 }
 
+/** For so long the successor of a compromised secret lets it go on where there is no rule; milliseconds. */
+const compromisedOverlap = 86_400_000
+
 export interface SuccessionPlan {
   /** The id of the current secret, when there is one and it stays. */
   readonly current: string | undefined
@@ -28,23 +31,29 @@ export interface SuccessionPlan {
  * @param input.secrets live ones, the oldest first
  * @param input.requested whether a rotation was asked for and not answered yet
  * @param input.rotation left out: only a request rotates, and the former secret ends at once
+ * @param input.compromisedBefore a moment that has come; a current secret that is older is replaced, with the rule's overlap or a
+ *   day's: whoever uses it must be able to pick up the new one
  */
 export function planSuccession(input: {
   readonly secrets: readonly KeySecret[]
   readonly now: Date
   readonly rotation: RotationRule | undefined
   readonly requested: boolean
+  readonly compromisedBefore?: Date | undefined
 }): SuccessionPlan {
-  const { secrets, now, rotation, requested } = input
+  const { secrets, now, rotation, requested, compromisedBefore } = input
   const living = secrets.filter((secret) => secret.expiresAt === null || secret.expiresAt > now)
   const newest = living.findLast((secret) => secret.expiresAt === null)
   const due =
     newest !== undefined && rotation !== undefined && now >= nextRotationAt(newest, rotation)
-  const mint = newest === undefined || due || requested
+  const compromised =
+    newest !== undefined && compromisedBefore !== undefined && newest.createdAt < compromisedBefore
+  const mint = newest === undefined || due || requested || compromised
   const current = mint ? undefined : newest
   // One former secret goes on and no more: requests to rotate, however many, never make a third one live.
   const former = living.findLast((secret) => secret !== current)
-  const end = new Date(now.getTime() + (rotation?.overlap ?? 0))
+  const overlap = rotation?.overlap ?? (compromised && !requested ? compromisedOverlap : 0)
+  const end = new Date(now.getTime() + overlap)
   const retires = former?.expiresAt === null && end > now
   const stay = new Set([current, retires || former?.expiresAt !== null ? former : undefined])
   return {

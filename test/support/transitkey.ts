@@ -14,6 +14,10 @@ export interface TransitKey extends KeyManagement {
   /** Calls so far. */
   readonly wraps: number
   readonly unwraps: number
+  /** Operations that failed because of the trouble. */
+  readonly refusals: number
+  /** Lets the trouble begin once there were so many wraps. */
+  troubleAfter(wraps: number, trouble: KeyManagementCode): void
   /** Makes a new version. */
   rotate(): void
 }
@@ -23,9 +27,16 @@ export function transitKey(name: string): TransitKey {
   const lines = [randomBytes(32).toString('base64')]
   const local = localKeyManagement(() => lines.join('\n'))
   const keyId = `transit/${name}`
-  const counts = { wraps: 0, unwraps: 0 }
+  const counts = { wraps: 0, unwraps: 0, refusals: 0 }
+  let coming: { wraps: number; trouble: KeyManagementCode } | undefined
   const check = (): void => {
-    if (key.trouble) throw new KeyManagementError(key.trouble, `the key ${keyId} is in trouble`)
+    if (coming && counts.wraps >= coming.wraps) {
+      key.trouble = coming.trouble
+      coming = undefined
+    }
+    if (!key.trouble) return
+    counts.refusals += 1
+    throw new KeyManagementError(key.trouble, `the key ${keyId} is in trouble`)
   }
   const key: TransitKey = {
     provider: 'vault',
@@ -35,6 +46,12 @@ export function transitKey(name: string): TransitKey {
     },
     get unwraps() {
       return counts.unwraps
+    },
+    get refusals() {
+      return counts.refusals
+    },
+    troubleAfter(wraps, trouble) {
+      coming = { wraps, trouble }
     },
     rotate: () => void lines.push(randomBytes(32).toString('base64')),
     async wrap(dataKey, context) {

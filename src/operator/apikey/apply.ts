@@ -21,6 +21,7 @@ import {
 import { examine, recordEvent, statements } from '../declare.ts'
 import { type OperatorDependencies, operatorActor, ownerOf } from '../dependencies.ts'
 import { repairEvent } from '../drift.ts'
+import { compromisedBefore, encryptionKeyFor } from '../encryptionkey/reference.ts'
 import { unwatched } from '../unwatched.ts'
 import type { SecretChanges } from './change.ts'
 import { apiKeyConcept } from './concept.ts'
@@ -58,7 +59,14 @@ export async function applyKey(
   const request = expired ? undefined : rotationRequest(apiKey)
   const answers = [seen.found.row?.rotationHandled, apiKey.status?.lastHandledRotateAt]
   const requested = request !== undefined && !answers.includes(request)
-  const moment = { id, now, requested, expired, suspicious }
+  const moment = {
+    id,
+    now,
+    requested,
+    expired,
+    suspicious,
+    compromisedBefore: compromisedBefore(encryptionKeyFor(apiKey, context), now),
+  }
   const changes = await planChanges(deps, apiKey, seen, moment)
   if ('outcome' in changes) return changes
   const rotationHandled = request ?? seen.found.row?.rotationHandled ?? null

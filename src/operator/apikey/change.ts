@@ -41,6 +41,8 @@ export interface Moment {
   readonly expired: boolean
   /** Whether somebody changed the record by hand: nothing in it is taken on trust. */
   readonly suspicious: boolean
+  /** What was made earlier counts as compromised. */
+  readonly compromisedBefore: Date | undefined
 }
 
 /** The key is made, digested and sealed here, and nowhere kept in the clear. */

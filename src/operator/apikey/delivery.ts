@@ -1,9 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { APIKey } from '../../api/v1alpha1/apikey.ts'
 import type { ApiKeySecretRow } from '../../db/apikey.ts'
 import { digestApiKey } from '../../domain/apikey.ts'
-import { secretText } from '../../k8s/secret.ts'
-import { formatEnvelope, isEnvelope } from '../../kms/envelope.ts'
+import { type SecretObject, secretText } from '../../k8s/secret.ts'
+import { formatEnvelope, isEnvelope, parseEnvelope } from '../../kms/envelope.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
 import { apiKeyContext } from './aad.ts'
 import { digestLabel, openKey } from './material.ts'
@@ -11,6 +12,7 @@ import { digestLabel, openKey } from './material.ts'
 const envelopeType = 'cardea.dev/envelope'
 export const envelopeEntry = 'envelope'
 const plainEntry = 'key'
+const kekVersionLabel = 'cardea.dev/kek-version'
 
 /** Puts the current secret where the spec wants it; a Secret that somebody changed is put right. */
 export async function deliver(
@@ -33,12 +35,30 @@ export async function deliver(
       type: plain ? 'Opaque' : envelopeType,
       labels: {
         'cardea.dev/digest': digestLabel(current.digest),
-        'cardea.dev/kek-version': labelValue(current.envelope.kek.version),
+        [kekVersionLabel]: labelValue(current.envelope.kek.version),
       },
       data,
     },
     signal,
   )
+}
+
+/**
+ * Whether a Secret differs from its row only in the KEK that wrapped it: the row was wrapped anew, and nobody edited anything.
+ * @param secret as it was before it was put right
+ */
+export function isRewrapped(
+  apiKey: APIKey,
+  secret: SecretObject | undefined,
+  { envelope }: ApiKeySecretRow,
+): boolean {
+  if (!secret || !isEnvelope(envelope)) return false
+  const former = secret.metadata.labels?.[kekVersionLabel]
+  if (apiKey.spec.secretRef?.format === 'Plain') return former !== labelValue(envelope.kek.version)
+  const held = parseEnvelope(secretText(secret, envelopeEntry) ?? '')
+  if (!held || isDeepStrictEqual(held.kek, envelope.kek)) return false
+  const { kek, wrappedKey } = envelope
+  return isDeepStrictEqual({ ...held, kek, wrappedKey }, envelope)
 }
 
 /** The key itself: from the Secret while that has it, so that a pass over plain Secrets asks the KMS nothing. */

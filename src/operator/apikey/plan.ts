@@ -1,6 +1,7 @@
 import type { APIKey, APIKeyStatus } from '../../api/v1alpha1/apikey.ts'
 import { planSuccession } from '../../domain/rotation.ts'
 import type { Outcome, ReconcileEvent } from '../../k8s/reconciler.ts'
+import { secondsTime } from '../../k8s/status.ts'
 import { kekOf, type OperatorDependencies } from '../dependencies.ts'
 import { importChanges, type Moment, mint, reseal, type SecretChanges } from './change.ts'
 import type { Seen } from './look.ts'
@@ -24,6 +25,7 @@ export async function planChanges(
     now: moment.now,
     rotation: rotationRule(apiKey),
     requested: moment.requested,
+    compromisedBefore: moment.compromisedBefore,
   })
   const update = plan.retire.map(({ id, expiresAt }) => ({ id, values: { expiresAt } }))
   const { apiKeyPrefix } = seen.organization
@@ -45,15 +47,14 @@ export async function planChanges(
       ...(plan.drop.length > 0 ? ['secret_ended'] : []),
       ...(moved.length > 0 ? ['resealed'] : []),
     ],
-    events: rotated ? [rotatedEvent(apiKey)] : [],
+    events: rotated ? [rotatedEvent(plan.retire[0]?.expiresAt)] : [],
     prefix: plan.mint ? apiKeyPrefix : changes.prefix,
   }
 }
 
-function rotatedEvent(apiKey: APIKey): ReconcileEvent {
-  const overlap = apiKey.spec.rotation?.overlap
-  const note = overlap
-    ? `The key was rotated; the former one works for ${overlap} more.`
+function rotatedEvent(formerEnds: Date | undefined): ReconcileEvent {
+  const note = formerEnds
+    ? `The key was rotated; the former one works until ${secondsTime(formerEnds)}.`
     : 'The key was rotated; the former one is refused from now on.'
   return { type: 'Normal', reason: 'KeyRotated', action: 'Rotate', note }
 }

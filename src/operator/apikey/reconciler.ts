@@ -15,6 +15,7 @@ import {
   stalled,
   waiting,
 } from '../../k8s/reconciler.ts'
+import type { SecretObject } from '../../k8s/secret.ts'
 import { secondsTime } from '../../k8s/status.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { isApplied } from '../applied.ts'
@@ -25,7 +26,7 @@ import { retire } from '../retire.ts'
 import { unwatched } from '../unwatched.ts'
 import { type Applied, applyKey } from './apply.ts'
 import { apiKeyConcept } from './concept.ts'
-import { deliver } from './delivery.ts'
+import { deliver, isRewrapped } from './delivery.ts'
 import { look } from './look.ts'
 import { apiKeyStatus, nextLook } from './status.ts'
 
@@ -85,11 +86,16 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
     if ('outcome' in seen) return seen
     const applied = await applyKey(deps, apiKey, seen, suspicious, context)
     if ('outcome' in applied) return applied
-    return this.#hand(apiKey, applied, context)
+    return this.#hand(apiKey, applied, seen.secret, context)
   }
 
   /** The record stands: now the Secret, and what people are told. */
-  async #hand(apiKey: APIKey, applied: Applied, context: ReconcileContext): Promise<Result> {
+  async #hand(
+    apiKey: APIKey,
+    applied: Applied,
+    former: SecretObject | undefined,
+    context: ReconcileContext,
+  ): Promise<Result> {
     const deps = this.#deps
     const { row, secrets } = applied
     const status = apiKeyStatus(apiKey, row, secrets, applied.prefix)
@@ -109,7 +115,8 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
         const told = { status: undelivered, events, ...unwatched(context) }
         return stalled<APIKeyStatus>('SecretConflict', message, told)
       }
-      if (delivered.result !== 'unchanged' && wasDelivered(apiKey, current)) {
+      const edited = wasDelivered(apiKey, current) && !isRewrapped(apiKey, former, current)
+      if (delivered.result !== 'unchanged' && edited) {
         const what =
           delivered.result === 'repaired'
             ? `differed in ${delivered.differences.join(', ')}`

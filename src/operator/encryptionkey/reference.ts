@@ -3,6 +3,7 @@ import type { Organization } from '../../api/v1alpha1/organization.ts'
 import { referenceKey } from '../../k8s/object.ts'
 import type { ReconcileContext } from '../../k8s/reconciler.ts'
 import { describeReference, type KeyReference } from '../../kms/reference.ts'
+import type { Belonging } from '../reference.ts'
 
 /** The key that an EncryptionKey names. */
 export function keyReferenceOf({ spec }: Pick<EncryptionKey, 'spec'>): KeyReference {
@@ -35,6 +36,15 @@ export function encryptionKeyOf(
   const { namespace } = organization.metadata
   const key = context.get(referenceKey('EncryptionKey', namespace, encryptionKeyRef.name))
   return key as EncryptionKey | undefined
+}
+
+/** The EncryptionKey that the Organization of a resource refers to, if there is one. */
+export function encryptionKeyFor(
+  { metadata: { namespace }, spec: { organizationRef } }: Belonging,
+  context: Pick<ReconcileContext, 'get'>,
+): EncryptionKey | undefined {
+  const organization = context.get(referenceKey('Organization', namespace, organizationRef.name))
+  return organization && encryptionKeyOf(organization as Organization, context)
 }
 
 /**
