@@ -9,6 +9,7 @@ import {
   type WrappedKey,
 } from './keymanagement.ts'
 import type { KeyReference } from './reference.ts'
+import { splitVersion, type Versioned, withVersion } from './versioned.ts'
 
 /** One attempt, and none that goes on for long after its caller left: `patient` repeats. Milliseconds. */
 const once = { timeout: 10_000, retry: { retryCodes: [] } }
@@ -18,8 +19,8 @@ const keepalive = { 'grpc.keepalive_time_ms': 5000, 'grpc.keepalive_timeout_ms':
 
 /**
  * A CryptoKey of Google Cloud KMS for encryption and decryption. The context is the additional authenticated data; checksums
- * go with the request and are compared with the answer's. Ciphertexts are `VERSION:` and what the service made: its own form
- * does not show the version, and a version that is only a label could be another by and by.
+ * go with the request and are compared with the answer's. The ciphertext is the service's with the version before it and a proof
+ * behind it (`withVersion`).
  *
  * Credentials are the Application Default Credentials: in a pod those of workload identity.
  */
@@ -71,12 +72,12 @@ export function gcpKeyManagement(
         answer.verifiedPlaintextCrc32c && answer.verifiedAdditionalAuthenticatedDataCrc32c
       if (!arrived || !matches(ciphertext, answer.ciphertextCrc32c)) throw damaged(name)
       const version = versionOf(answer.name, name)
-      const framed = Buffer.concat([Buffer.from(`${version}:`), ciphertext])
-      return { provider: 'gcp', keyId: name, version, ciphertext: framed }
+      const whole = withVersion(version, ciphertext, dataKey, context)
+      return { provider: 'gcp', keyId: name, version, ciphertext: whole }
     },
 
     async unwrap(wrapped, context, signal) {
-      const ciphertext = ciphertextOf(wrapped, name)
+      const { ciphertext, expect } = expectOwn(wrapped, name)
       const aad = contextBytes(context)
       const question = {
         name,
@@ -92,6 +93,7 @@ export function gcpKeyManagement(
       )
       const dataKey = bytesOf(answer.plaintext)
       if (!matches(dataKey, answer.plaintextCrc32c)) throw damaged(name)
+      expect(dataKey, context)
       return dataKey
     },
 
@@ -136,21 +138,21 @@ function addressOf(endpoint: string | undefined): { apiEndpoint?: string; port?:
   return apiEndpoint && port ? { apiEndpoint, port: Number(port) } : {}
 }
 
-function ciphertextOf({ provider, keyId, version, ciphertext }: WrappedKey, name: string): Buffer {
+/** @throws KeyManagementError when the data key is another KEK's, or its version is not the one that it says */
+function expectOwn(wrapped: WrappedKey, name: string): Versioned {
+  const { provider, keyId, version } = wrapped
   if (provider !== 'gcp' || keyId !== name) {
     throw new KeyManagementError(
       'not_found',
       `the data key was wrapped by ${provider} key ${keyId.slice(0, 200)}, and this is ${name}`,
     )
   }
-  const label = Buffer.from(`${version}:`)
-  if (!ciphertext.subarray(0, label.length).equals(label) || ciphertext.length === label.length) {
-    throw new KeyManagementError(
-      'refused',
-      `the data key was not wrapped by version ${version.slice(0, 32)} of ${name}, or was altered since`,
-    )
-  }
-  return ciphertext.subarray(label.length)
+  const own = splitVersion(wrapped)
+  if (own) return own
+  throw new KeyManagementError(
+    'refused',
+    `the data key was not wrapped by version ${version.slice(0, 32)} of ${name}, or was altered since`,
+  )
 }
 
 function versionOf(resource: string | null | undefined, name: string): string {
