@@ -1,5 +1,5 @@
 import { type Environment, readEnvironment } from './environment.ts'
-import { readKmsConfig } from './kms.ts'
+import { kmsSettings, readKmsConfig } from './kms.ts'
 import {
   byteSize,
   databaseUrl,
@@ -24,6 +24,8 @@ const networks = 'must be a list of networks in CIDR notation, for example 10.0.
  */
 export function readAuthConfig(environment: Environment, host: string) {
   const settings = readEnvironment(environment, {
+    ...kmsSettings,
+    CARDEA_KMS: kmsSettings.CARDEA_KMS.optional(),
     CARDEA_DATABASE_URL: databaseUrl(),
     CARDEA_CHANGES_DATABASE_URL: databaseUrl().optional(),
     CARDEA_LISTEN: otherwise('0.0.0.0:8080', listenAddress()),
@@ -36,6 +38,7 @@ export function readAuthConfig(environment: Environment, host: string) {
     CARDEA_MIN_REPLICAS: otherwise('1', integer({ min: 1, max: 1000 })),
     CARDEA_DRAIN_DELAY: otherwise('3s', duration({ min: '0s', max: '5m' })),
     CARDEA_DRAIN_TIMEOUT: otherwise('15s', duration({ min: '1s', max: '10m' })),
+    CARDEA_DATA_KEY_LIFETIME: otherwise('5m', duration({ min: '1s', max: '1h' })),
     CARDEA_LOG_LEVEL: otherwise('info', logLevel()),
   })
   return Object.freeze({
@@ -53,7 +56,9 @@ export function readAuthConfig(environment: Environment, host: string) {
     drainDelay: Math.min(settings.CARDEA_DRAIN_DELAY, settings.CARDEA_DRAIN_TIMEOUT),
     drainTimeout: settings.CARDEA_DRAIN_TIMEOUT,
     logLevel: settings.CARDEA_LOG_LEVEL,
+    /** Milliseconds: how long a data key is used without asking the key management service again. */
+    dataKeyLifetime: settings.CARDEA_DATA_KEY_LIFETIME,
     /** Undefined: the vault is closed, and everything else unaffected. */
-    kms: environment['CARDEA_KMS'] ? readKmsConfig(environment) : undefined,
+    kms: settings.CARDEA_KMS === undefined ? undefined : readKmsConfig(environment),
   })
 }

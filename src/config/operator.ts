@@ -1,5 +1,5 @@
 import { type Environment, readEnvironment } from './environment.ts'
-import { readKmsConfig } from './kms.ts'
+import { kmsSettings, readKmsConfig } from './kms.ts'
 import {
   databaseUrl,
   duration,
@@ -28,6 +28,7 @@ const organizations = 'must be a list of namespace/name, for example acme/acme, 
  */
 export function readOperatorConfig(environment: Environment, identity: string) {
   const settings = readEnvironment(environment, {
+    ...kmsSettings,
     CARDEA_DATABASE_URL: databaseUrl(),
     CARDEA_CHANGES_DATABASE_URL: databaseUrl().optional(),
     CARDEA_INSTALLATION: otherwise('default', pattern(label, labelMessage)),

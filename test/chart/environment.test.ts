@@ -78,6 +78,8 @@ test('what is not set in values.yaml is as it would be without the chart', () =>
   const bare = {
     CARDEA_DATABASE_URL:
       'postgresql://cardea-database-auth:uri@postgres/cardea?sslmode=verify-full',
+    CARDEA_KMS: 'local',
+    CARDEA_KMS_LOCAL_KEY_FILE: '/etc/cardea/kms/key',
   }
   const told = readAuthConfig(environmentOf(render(), 'auth'), 'host')
   expect({ ...told, replicaId: 'host' }).toEqual({

@@ -40,7 +40,9 @@ describe.each(Object.entries(installations))('with %s', (_, values) => {
         expect(container.resources.requests).toHaveProperty('memory')
         expect(container.resources.limits).toHaveProperty('memory')
       }
-      for (const volume of pod.volumes ?? []) expect(volume.secret.defaultMode).toBe(0o440)
+      for (const { secret, projected } of pod.volumes ?? []) {
+        expect((secret ?? projected).defaultMode).toBe(0o440)
+      }
     }
   })
 
