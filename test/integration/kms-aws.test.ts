@@ -51,6 +51,7 @@ const make = async (): Promise<KeyUnderTest> => {
         await administrator.allow(arns)
       },
       deny: () => administrator.deny(),
+      allow: () => administrator.allow(arns),
     },
     wire: aws.wire,
   }
