@@ -5,7 +5,7 @@ import type { KmsConfig } from '../config/kms.ts'
 import { Keyring } from '../kms/keyring.ts'
 import { readKeyFile } from '../kms/local.ts'
 import { openKey } from '../kms/open.ts'
-import { patient } from '../kms/patient.ts'
+import { type Patience, patient } from '../kms/patient.ts'
 import { parseReference } from '../kms/reference.ts'
 import { kmsMetrics } from './kmsmetrics.ts'
 
@@ -14,7 +14,11 @@ import { kmsMetrics } from './kmsmetrics.ts'
  * @param registry where operations are counted; nowhere when left out
  * @throws ConfigurationError naming the variable
  */
-export function openKeyring(config: KmsConfig, registry?: Registry): Keyring {
+export function openKeyring(
+  config: KmsConfig,
+  registry?: Registry,
+  patience: Partial<Patience> = {},
+): Keyring {
   const defaultKey = parseReference(config.defaultKey)
   if (!defaultKey) {
     throw new ConfigurationError([{ variable: 'CARDEA_KMS', problem: 'names no key' }])
@@ -31,7 +35,7 @@ export function openKeyring(config: KmsConfig, registry?: Registry): Keyring {
   return new Keyring({
     open: (reference) => {
       const key = openKey(reference, settings)
-      return patient(measured ? measured(key) : key)
+      return patient(measured ? measured(key) : key, patience)
     },
     defaultKey,
     allowed: config.allowedKeys,

@@ -7,12 +7,22 @@ import { openKeyring } from './kms.ts'
 /** Milliseconds that one query of the vault may take. */
 const queryTimeout = 3000
 
+/** Somebody waits for the answer: sooner a refusal that says when to come again. Milliseconds. */
+const patience = { deadline: 5000, attempt: 4000, failures: 2 } as const
+
+interface VaultConfig {
+  readonly databaseUrl: string
+  readonly kms: KmsConfig
+  /** Milliseconds. */
+  readonly dataKeyLifetime: number
+}
+
 /**
  * What the vault works with. Its connections are few and its own: it must not slow the checks.
  * @throws ConfigurationError naming the variable of the key management service that is wrong
  */
 export function openVaultBackend(
-  { databaseUrl, kms }: { readonly databaseUrl: string; readonly kms: KmsConfig },
+  { databaseUrl, kms, dataKeyLifetime }: VaultConfig,
   log: DatabaseLog,
 ): VaultBackend & { close(): Promise<void> } {
   const pool = openPool({
@@ -26,9 +36,9 @@ export function openVaultBackend(
   return {
     pool,
     openDataKeys: (onUnwrap, registry) => {
-      const keyring = openKeyring(kms, registry)
+      const keyring = openKeyring(kms, registry, patience)
       closing.push(() => keyring.close())
-      return openDataKeys({ keyring, onUnwrap })
+      return openDataKeys({ keyring, onUnwrap, bounds: { lifetime: dataKeyLifetime } })
     },
     async close() {
       await Promise.all(closing.map((close) => close()))

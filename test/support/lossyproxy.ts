@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A way to an HTTP server on which answers get lost. */
 export interface LossyProxy {
@@ -9,6 +10,8 @@ export interface LossyProxy {
   throttle(requests: number): void
   /** Answers nothing until the returned function is called. */
   hang(): () => void
+  /** Lets every request wait for so many milliseconds, until it is told 0. */
+  slow(milliseconds: number): void
   /** Requests that count, so far. */
   requests(): number
   close(): Promise<void>
@@ -32,6 +35,7 @@ export async function openLossyProxy(
 ): Promise<LossyProxy> {
   let arrived = 0
   let toThrottle = 0
+  let delay = 0
   let released: Promise<void> | undefined
 
   const take = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -45,6 +49,7 @@ export async function openLossyProxy(
       }
     }
     await released
+    if (delay > 0) await sleep(delay)
     pass(incoming, response, target)
   }
   const server = createServer((incoming, response) => void take(incoming, response))
@@ -62,6 +67,9 @@ export async function openLossyProxy(
         released = undefined
         resolve()
       }
+    },
+    slow(milliseconds) {
+      delay = milliseconds
     },
     requests: () => arrived,
     async close() {
