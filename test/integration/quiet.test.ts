@@ -3,10 +3,12 @@ import { kinds } from '../../src/api/v1alpha1/kinds.ts'
 import { referenceKey } from '../../src/k8s/object.ts'
 import {
   anAPIKey,
+  anEncryptionKey,
   anOrganization,
   anRBACBinding,
   anRBACRole,
   aProject,
+  aProviderCredential,
 } from '../support/build/resource.ts'
 import { testCluster } from '../support/controlplane.ts'
 import { apply, eventually, get, kubectl, request, whenReady } from '../support/kube.ts'
@@ -40,10 +42,13 @@ const manifests = () => [
       { kind: 'APIKey', name: 'acme' },
     ],
   }),
+  anEncryptionKey(ns, 'acme'),
+  aProviderCredential(ns, 'acme', { projectRef: { name: 'acme' } }),
 ]
 beforeAll(async () => {
   scene = await openScene({ resyncInterval: 3_600_000 })
   ;({ ns } = scene)
+  await kubectl('create', 'secret', 'generic', 'openai-key', '--from-literal=token=sk-1', '-n', ns)
   await apply(...manifests())
   for (const kind of names) await whenReady(kind, ns, 'acme')
   await idle()
@@ -114,6 +119,7 @@ test.each([
   ['project', 2],
   ['rbacrole', 2],
   ['rbacbinding', 2],
+  ['providercredential', 2],
   // The finalizer, the Secret, the status.
   ['apikey', 3],
 ] as const)('a new %s costs %i writes to the API server', async (kind, most) => {
@@ -122,6 +128,7 @@ test.each([
     project: aProject,
     rbacrole: anRBACRole,
     rbacbinding: anRBACBinding,
+    providercredential: aProviderCredential,
     apikey: anAPIKey,
   }[kind]
   const writes = scene.operator.client.writeCount
