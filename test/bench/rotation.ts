@@ -95,10 +95,10 @@ async function measure(world: World, keys: number, rate: number): Promise<void> 
 
 /** Asks in slices, until it is told to stop. */
 function ask(url: string, key: string, rate: number) {
-  let stopped = false
+  const stopping = new AbortController()
   const sum = { checks: 0, wrong: 0, p99: 0 }
   const running = (async () => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       const slice = await openLoop({ url, path: '/check', keys: [key], rate, seconds: 2 })
       sum.checks += rate * 2
       sum.wrong += slice.wrong
@@ -107,7 +107,7 @@ function ask(url: string, key: string, rate: number) {
   })()
   return {
     async stop() {
-      stopped = true
+      stopping.abort()
       await running
       return sum
     },

@@ -24,13 +24,13 @@ let key: string
 beforeAll(async () => {
   ns = await testCluster().namespace()
   bao = await startOpenBao()
-  const name = await bao.createKey()
-  await bao.allow([name])
+  const kek = await bao.createKey()
+  await bao.allow([kek])
   const { address, login } = bao.settings
   if (login.method !== 'approle') throw new Error('an AppRole logs in here')
   const settings = {
-    CARDEA_KMS: `vault:transit/${name}`,
-    CARDEA_KMS_KEYS: `${ns}=vault:transit/${name}`,
+    CARDEA_KMS: `vault:transit/${kek}`,
+    CARDEA_KMS_KEYS: `${ns}=vault:transit/${kek}`,
     CARDEA_KMS_VAULT_ADDRESS: address,
     CARDEA_KMS_VAULT_LOGIN: 'approle',
     CARDEA_KMS_VAULT_ROLE_ID: login.roleId,
@@ -44,7 +44,7 @@ beforeAll(async () => {
   const literal = `--from-literal=token=${value}`
   await kubectl('create', 'secret', 'generic', 'openai-key', `--namespace=${ns}`, literal)
   await apply(
-    anEncryptionKey(ns, 'primary', { vault: { mount: 'transit', name } }),
+    anEncryptionKey(ns, 'primary', { vault: { mount: 'transit', name: kek } }),
     anOrganization(ns, 'acme', { encryptionKeyRef: { name: 'primary' } }),
     aProviderCredential(ns, 'openai'),
     anAPIKey(ns, 'worker', {
@@ -88,11 +88,11 @@ async function resolve() {
 
 /** Checks one request after another until it is stopped. */
 function checking() {
-  let stopped = false
+  const stop = new AbortController()
   const took: number[] = []
   let wrong = 0
   const running = (async () => {
-    while (!stopped) {
+    while (!stop.signal.aborted) {
       const started = performance.now()
       if ((await check(system.auth.url, key)) !== 200) wrong += 1
       took.push(performance.now() - started)
@@ -102,7 +102,7 @@ function checking() {
     }
   })()
   return async () => {
-    stopped = true
+    stop.abort()
     await running
     took.sort((a, b) => a - b)
     return { wrong, checks: took.length, p99: took[Math.floor(took.length * 0.99)] ?? 0 }
