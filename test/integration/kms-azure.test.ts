@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import {
   ChainedTokenCredential,
   EnvironmentCredential,
@@ -51,7 +52,7 @@ describe('the contract', () => {
         },
         rotate: async () => key.rotate(),
         deny: async () => {
-          key.denied = true
+          key.dataActions = new Set()
         },
       },
       wire: {
@@ -184,7 +185,7 @@ describe('an error names the key and the remedy', () => {
     ['holds it for signatures', 'not_found', 'sign', /name an RSA key/],
   ] as const)('when the vault %s', async (_, code, change, remedy) => {
     const key = vault.createKey()
-    if (change === 'deny') key.denied = true
+    if (change === 'deny') key.dataActions = new Set()
     if (change === 'disable') key.enable(false)
     if (change === 'delete') key.deleted = true
     if (change === 'sign') key.type = 'EC'
@@ -196,6 +197,26 @@ describe('an error names the key and the remedy', () => {
     expect((error as Error).message).toMatch(remedy)
     expect((error as Error).message).toContain(`${vault.url}/keys/${name}`)
   })
+})
+
+test('the rights of the guide are enough, and none of them is too many', async () => {
+  const guide = readFileSync('docs/guides/kms-azure.md', 'utf8')
+  const rights = [...guide.matchAll(/"(Microsoft\.KeyVault\/\S+)"/g)].map(
+    ([, right]) => right ?? '',
+  )
+  expect(rights).toHaveLength(3)
+  const roundTrip = async (dataActions: readonly string[]): Promise<unknown> => {
+    const key = vault.createKey()
+    key.dataActions = new Set(dataActions)
+    const kms = open(key)
+    await kms.describe()
+    return kms.unwrap(await kms.wrap(dataKey, context), context)
+  }
+  expect(await roundTrip(rights)).toEqual(dataKey)
+  for (const missing of rights) {
+    const others = rights.filter((right) => right !== missing)
+    await expect(roundTrip(others), missing).rejects.toMatchObject({ code: 'denied' })
+  }
 })
 
 test('a disabled old version refuses what it wrapped, and the new one goes on wrapping', async () => {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { gcpKeyManagement } from '../../src/kms/gcp.ts'
@@ -46,7 +46,7 @@ describe('the contract', () => {
         scheduleDeletion: async () => key.set('DESTROY_SCHEDULED'),
         rotate: async () => key.rotate(),
         deny: async () => {
-          key.denied = true
+          key.permissions = new Set()
         },
       },
       wire: {
@@ -130,7 +130,7 @@ describe('an error names the key and the remedy', () => {
   ] as const)('when the service %s', async (_, code, change, remedy) => {
     const key = change ? service.createKey() : { name: `${service.createKey().name}-absent` }
     if (key instanceof Object && 'versions' in key) {
-      if (change === 'deny') key.denied = true
+      if (change === 'deny') key.permissions = new Set()
       if (change === 'disable') key.set('DISABLED')
       if (change === 'destroy') key.set('DESTROY_SCHEDULED')
       if (change === 'sign') key.purpose = 'ASYMMETRIC_SIGN'
@@ -141,6 +141,24 @@ describe('an error names the key and the remedy', () => {
     expect((error as Error).message).toMatch(remedy)
     expect((error as Error).message).toContain(key.name)
   })
+})
+
+test('the rights of the guide are enough, and none of them is too many', async () => {
+  const guide = readFileSync('docs/guides/kms-gcp.md', 'utf8')
+  const rights = [...guide.matchAll(/^ {2}- (cloudkms\.\S+)$/gm)].map(([, right]) => right ?? '')
+  expect(rights).toHaveLength(3)
+  const roundTrip = async (permissions: readonly string[]): Promise<unknown> => {
+    const key = service.createKey()
+    key.permissions = new Set(permissions)
+    const kms = open(key)
+    await kms.describe()
+    return kms.unwrap(await kms.wrap(dataKey, context), context)
+  }
+  expect(await roundTrip(rights)).toEqual(dataKey)
+  for (const missing of rights) {
+    const others = rights.filter((right) => right !== missing)
+    await expect(roundTrip(others), missing).rejects.toMatchObject({ code: 'denied' })
+  }
 })
 
 test('a disabled old version refuses what it wrapped, and the new one goes on wrapping', async () => {

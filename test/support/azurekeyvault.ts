@@ -20,6 +20,14 @@ const clientSecret = 'the-secret-of-an-application'
 const apiVersions = new Set(['7.4', '7.5', '7.6', '2025-07-01'])
 const retryOptions = { maxRetries: 0 }
 
+/** What an operation with a key takes; to read it is one without a name. */
+const actionOf: Readonly<Record<string, string>> = {
+  '': 'Microsoft.KeyVault/vaults/keys/read',
+  wrapkey: 'Microsoft.KeyVault/vaults/keys/wrap/action',
+  unwrapkey: 'Microsoft.KeyVault/vaults/keys/unwrap/action',
+}
+const usual = Object.values(actionOf)
+
 interface Version {
   readonly id: string
   readonly privateKey: KeyObject
@@ -35,8 +43,9 @@ export class FakeVaultKey {
   readonly versions: Version[] = []
   /** RSA wraps; an EC key signs only. */
   type: 'RSA' | 'EC' = 'RSA'
-  denied = false
   deleted = false
+  /** The data actions of Azure RBAC that Cardea has on it. */
+  dataActions: ReadonlySet<string> = new Set(usual)
 
   constructor(name: string) {
     this.name = name
@@ -200,8 +209,9 @@ export class FakeKeyVault {
   #answer(method: string, path: string, body: string): object {
     const [, collection, name = '', versionId = '', operation = ''] = path.split('/')
     const key = this.#keys.get(name)
-    if (key?.denied) {
-      const message = 'Caller is not authorized to perform action on resource.'
+    const action = actionOf[operation]
+    if (key && !(action && key.dataActions.has(action))) {
+      const message = `Caller is not authorized to perform action on resource. Action: '${action}'`
       throw new Refusal(403, 'Forbidden', message, 'ForbiddenByRbac')
     }
     if (method === 'GET' && collection === 'deletedkeys') {

@@ -18,6 +18,11 @@ import { temporaryDirectory } from './servers.ts'
 
 type Messages = typeof protos.google.cloud.kms.v1
 
+const usual = [
+  'cloudkms.cryptoKeys.get',
+  'cloudkms.cryptoKeyVersions.useToEncrypt',
+  'cloudkms.cryptoKeyVersions.useToDecrypt',
+]
 const limit = 64 * 1024
 const keyIdLength = 8
 const ivLength = 12
@@ -36,7 +41,8 @@ export class FakeCryptoKey {
   readonly id = randomBytes(keyIdLength)
   readonly versions: Version[] = []
   purpose: 'ENCRYPT_DECRYPT' | 'ASYMMETRIC_SIGN' = 'ENCRYPT_DECRYPT'
-  denied = false
+  /** The IAM permissions that Cardea has on it. */
+  permissions: ReadonlySet<string> = new Set(usual)
 
   constructor(name: string) {
     this.name = name
@@ -340,7 +346,7 @@ export class FakeGcpKms {
   #permitted(name: string, permission: string): FakeCryptoKey {
     const key = this.#keys.get(name)
     if (!key) throw new Refusal(5, `CryptoKey ${name} not found.`)
-    if (key.denied) {
+    if (!key.permissions.has(permission)) {
       const message = `Permission '${permission}' denied on resource '${name}' (or it may not exist).`
       throw new Refusal(7, message)
     }
