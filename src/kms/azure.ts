@@ -118,7 +118,7 @@ interface Vault {
   withVersion<T>(version: string, work: (client: CryptographyClient) => Promise<T>): Promise<T>
 }
 
-/** Loads the SDKs with their first use: 60 MB of memory that an installation without such a key does not spend. */
+/** Loads the SDKs with their first use: 45 MB of memory that an installation without such a key does not spend. */
 async function open(
   vaultUrl: string,
   keyId: string,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import {
   ChainedTokenCredential,
   EnvironmentCredential,
@@ -131,6 +132,28 @@ describe('a login', () => {
     const nobody = new ChainedTokenCredential(new EnvironmentCredential({ agent: vault.agent }))
     const asked = open(vault.createKey(), { as: nobody }).describe()
     await expect(asked).rejects.toMatchObject({ code: 'denied' })
+  })
+
+  test('whose renewal fails fails for whoever asks, and nowhere else', async () => {
+    const rejections: unknown[] = []
+    const notice = (reason: unknown): number => rejections.push(reason)
+    process.on('unhandledRejection', notice)
+    const real = vault.credential()
+    let renewed = true
+    const brief: TokenCredential = {
+      async getToken(scopes, options) {
+        if (!renewed) throw new Error('the login is away')
+        const token = await real.getToken(scopes, options)
+        return token && { ...token, expiresOnTimestamp: Date.now() + 1500 }
+      },
+    }
+    const kms = open(vault.createKey(), { as: brief })
+    await kms.describe()
+    renewed = false
+    await expect(kms.describe()).rejects.toMatchObject({ code: 'unreachable' })
+    await wait(3500)
+    process.off('unhandledRejection', notice)
+    expect(rejections).toEqual([])
   })
 
   test('that the vault does not accept is denied', async () => {

@@ -7,6 +7,7 @@ import type { KeyManagement } from '../../src/kms/keymanagement.ts'
 import { type FakeCryptoKey, FakeGcpKms } from '../support/gcpkms.ts'
 import { type KeyUnderTest, keyManagementContract } from '../support/keymanagement.ts'
 import { temporaryDirectory } from '../support/servers.ts'
+import { TcpProxy } from '../support/tcpproxy.ts'
 
 const dataKey = Buffer.alloc(32, 7)
 const context = { organization: 'acme', purpose: 'data-key' }
@@ -187,6 +188,23 @@ test('a server that is not there is unreachable', async () => {
   const kms = gcpKeyManagement({ provider: 'gcp', name }, { endpoint: 'localhost:1' })
   opened.push(kms)
   await expect(kms.wrap(dataKey, context)).rejects.toMatchObject({ code: 'unreachable' })
+})
+
+test('a connection that died without a word is given up, and another one is made', async () => {
+  const proxy = await TcpProxy.open(`https://${service.endpoint}`)
+  const { name } = service.createKey()
+  const endpoint = `localhost:${new URL(proxy.url).port}`
+  const kms = gcpKeyManagement({ provider: 'gcp', name }, { endpoint })
+  opened.push(kms)
+  await kms.wrap(dataKey, context)
+  proxy.lose()
+  const hurried = kms.wrap(dataKey, context, AbortSignal.timeout(1000))
+  await expect(hurried).rejects.toMatchObject({ code: 'unreachable' })
+  const started = performance.now()
+  await expect(kms.wrap(dataKey, context)).rejects.toMatchObject({ code: 'unreachable' })
+  expect(performance.now() - started).toBeLessThan(9500)
+  await expect(kms.wrap(dataKey, context)).resolves.toMatchObject({ keyId: name })
+  await proxy.close()
 })
 
 /** The credentials of a service account that the service does not know: its tokens are signed here, nobody is asked. */

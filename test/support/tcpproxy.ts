@@ -36,6 +36,11 @@ export class TcpProxy {
   /** Keeps every connection and carries nothing. */
   silence(): void {
     this.#mode = 'silent'
+    this.lose()
+  }
+
+  /** Keeps the connections that there are and carries nothing on them; new ones work. */
+  lose(): void {
     for (const sides of this.#pairs) for (const side of sides) side.pause()
   }
 
