@@ -32,6 +32,9 @@ export type KmsConfig = ReturnType<typeof readKmsConfig>
 /** @throws ConfigurationError naming every variable that is missing or wrong */
 export function readKmsConfig(environment: Environment) {
   const settings = readEnvironment(environment, kmsSettings)
+  if (environment['GOOGLE_SDK_NODE_LOGGING']) {
+    throw missing('GOOGLE_SDK_NODE_LOGGING', 'must not be set: Google’s client would log data keys')
+  }
   if (settings.CARDEA_KMS === 'local' && settings.CARDEA_KMS_LOCAL_KEY_FILE === undefined) {
     throw missing(
       'CARDEA_KMS_LOCAL_KEY_FILE',
