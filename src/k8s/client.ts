@@ -125,14 +125,14 @@ export class KubeClient {
       continue: selection.continue,
     }
     const path = pathOf(kind, selection.namespace)
-    const answer = (await this.#read('list', kind, path, query, limits)) as RawList
+    const accept = acceptedFrom(kind, 'PartialObjectMetadataList')
+    const answer = (await this.#read('list', kind, path, query, limits, accept)) as RawList
     const resourceVersion = answer?.metadata?.resourceVersion
     // Anything else than a whole list must not be taken for "there are none".
-    if (!Array.isArray(answer?.items) || !resourceVersion) {
-      throw new TransportError(`list ${kind.plural}`, 'EBADMSG')
-    }
+    const items = itemsOf(answer)
+    if (!items || !resourceVersion) throw new TransportError(`list ${kind.plural}`, 'EBADMSG')
     return {
-      items: answer.items.map((item) => decode(item, kind) as T),
+      items: items.map((item) => decode(item, kind) as T),
       resourceVersion,
       continue: answer.metadata?.continue || undefined,
     }
@@ -157,6 +157,7 @@ export class KubeClient {
         timeoutSeconds: String(selection.timeoutSeconds),
       },
       idempotent: true,
+      accept: acceptedFrom(kind, 'PartialObjectMetadata'),
       limits: { signal },
     })
     return readEvents(body, (object) => decode(object, kind) as T, `watch ${kind.plural}`)
@@ -253,6 +254,7 @@ export class KubeClient {
     path: string,
     query: Call['query'],
     limits: CallLimits | undefined,
+    accept?: string,
   ): Promise<unknown> {
     const subject = kind.plural
     return this.#transport.send({
@@ -262,6 +264,7 @@ export class KubeClient {
       path,
       query,
       idempotent: true,
+      accept,
       limits,
     })
   }
@@ -283,13 +286,26 @@ export class KubeClient {
   }
 }
 
+/** What a list or a watch of the kind is asked for. */
+function acceptedFrom(kind: ResourceKind, as: string): string | undefined {
+  return kind.metadataOnly && `application/json;as=${as};g=meta.k8s.io;v=v1`
+}
+
 interface Shared {
   readonly connection: Connection
   readonly transport: Transport
   readonly writes: Map<string, number>
 }
 
+/** The items of a list; a list of metadata that has none says `null`. */
+function itemsOf(answer: RawList | undefined): readonly unknown[] | undefined {
+  if (Array.isArray(answer?.items)) return answer.items
+  const none = answer?.kind === 'PartialObjectMetadataList' && answer.items === null
+  return none ? [] : undefined
+}
+
 interface RawList {
-  readonly items?: readonly unknown[]
+  readonly kind?: string
+  readonly items?: readonly unknown[] | null
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string }
 }

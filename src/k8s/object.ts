@@ -72,6 +72,8 @@ export interface ResourceKind {
   readonly kind: string
   readonly plural: string
   readonly namespaced: boolean
+  /** Lists and watches bring the metadata of the objects alone. */
+  readonly metadataOnly?: true
 }
 
 /** `namespace/name`: how a queue and a store name an object of their one kind. */

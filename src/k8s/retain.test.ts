@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { WIDGETS } from '../../test/support/widget.ts'
 import type { ObjectMeta } from './object.ts'
 import { pageSizeOf, retained } from './retain.ts'
-import { SECRETS, type SecretObject } from './secret.ts'
+import { SECRET_METADATA, SECRETS, type SecretObject } from './secret.ts'
 
 const metadata = {
   name: 'a',
@@ -84,4 +84,12 @@ test.each<[string, SecretObject]>([
 test('a page of fat objects fits into memory', () => {
   expect(pageSizeOf(SECRETS)).toBe(25)
   expect(pageSizeOf(WIDGETS)).toBe(100)
+})
+
+test('of what is watched by its metadata alone no more than its identity and version stays', () => {
+  const whole = secret(
+    { data: { token: 'c2VjcmV0' } },
+    { labels: { a: 'b' }, annotations: { c: 'd' } },
+  )
+  expect(retained(whole, SECRET_METADATA)).toEqual({ apiVersion: 'v1', kind: 'Secret', metadata })
 })

@@ -25,12 +25,24 @@ export function pageSizeOf(kind: ResourceKind): number {
 /**
  * The object without what no reader of the cache needs. Of a custom resource: annotations of other
  * groups, labels, owner references. A Secret of ours stays whole but for annotations and finalizers;
- * a heavier one keeps only who controls it, and is marked.
+ * a heavier one keeps only who controls it, and is marked. Of a kind whose metadata alone is watched, and of which there may
+ * be very many, what tells one version from another.
  */
 export function retained<T extends KubeObject>(object: T, kind: ResourceKind): T {
+  if (kind.metadataOnly) return identityOf(object) as KubeObject as T
   return isSecret(kind)
     ? (retainedSecret(object) as KubeObject as T)
     : retainedResource(object, kind.group)
+}
+
+/** Enough to tell that it is there, that it changed, and that it is another one. */
+function identityOf({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+  }
 }
 
 function isSecret(kind: ResourceKind): boolean {

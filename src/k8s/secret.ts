@@ -11,6 +11,13 @@ export const SECRETS: ResourceKind = {
   namespaced: true,
 }
 
+/** That Secrets are there and change, without anything of what is in them. Its name in references is its own. */
+export const SECRET_METADATA: ResourceKind = {
+  ...SECRETS,
+  kind: 'SecretMetadata',
+  metadataOnly: true,
+}
+
 export interface SecretObject extends KubeObject {
   readonly type?: string
   /** Base64; `secretText` decodes. */

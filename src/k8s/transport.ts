@@ -12,6 +12,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | undefined>> | undefined
   readonly body?: unknown
   readonly contentType?: string | undefined
+  /** The form that the answer should have; plain JSON when left out. */
+  readonly accept?: string | undefined
   /** Doing it twice is like doing it once: it may be sent again when it is not known to have failed. */
   readonly idempotent: boolean
   /** Called before every attempt; throws when the request must not be made. */
@@ -126,7 +128,7 @@ export class Transport {
     const prepared = await abortable(this.#connection.prepare(use), signal)
     const headers: Record<string, string> = {
       ...prepared.headers,
-      accept: 'application/json',
+      accept: call.accept ?? 'application/json',
       'user-agent': this.#options.userAgent,
     }
     if (call.body !== undefined) headers['content-type'] = call.contentType ?? 'application/json'

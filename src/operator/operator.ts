@@ -10,7 +10,7 @@ import { systemClock } from '../k8s/clock.ts'
 import type { Manager } from '../k8s/manager.ts'
 import { type CustomResource, type KubeObject, referenceKey } from '../k8s/object.ts'
 import type { Logger, Reconciler } from '../k8s/reconciler.ts'
-import { OwnedSecrets, SECRETS, type SecretObject } from '../k8s/secret.ts'
+import { OwnedSecrets, SECRET_METADATA, SECRETS, type SecretObject } from '../k8s/secret.ts'
 import type { ObjectStore } from '../k8s/store.ts'
 import type { Keyring } from '../kms/keyring.ts'
 import { APIKeyReconciler } from './apikey/reconciler.ts'
@@ -62,6 +62,8 @@ export function buildOperator(options: OperatorOptions) {
   const { manager, config, onFenced, logger, registry, pace = {} } = options
   const label = { name: secretLabel, value: config.installation }
   const store = manager.watch<SecretObject>(SECRETS, `${label.name}=${label.value}`)
+  // Other people's, which resources refer to: that they change is heard of, and their content is not cached.
+  manager.watch(SECRET_METADATA, `${label.name}!=${label.value}`)
   const secrets = new OwnedSecrets({
     client: manager.client,
     store,

@@ -109,6 +109,16 @@ test('the same value is no new version, and nothing is written', async () => {
   expect(await versions('steady')).toEqual(before)
 })
 
+test('a change of the Secret is taken in at once, without being asked for', async () => {
+  await inForce('watched')
+  await setValue('watched-key', aValue('watched'))
+  await whenVersion('watched', 2)
+  await remove('secret', ns, 'watched-key')
+  await whenReady('providercredential', ns, 'watched', 'False', 'SecretNotFound')
+  await aSecret('watched-key', { token: aValue('watched') })
+  await whenVersion('watched', 3)
+})
+
 test('another value is the next version; those before are revoked and wiped, and two are kept', async () => {
   const { status: first } = await inForce('rotated')
   for (const version of [2, 3, 4]) {

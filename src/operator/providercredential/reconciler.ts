@@ -16,6 +16,7 @@ import {
   stalled,
   waiting,
 } from '../../k8s/reconciler.ts'
+import { SECRET_METADATA } from '../../k8s/secret.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { isApplied } from '../applied.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
@@ -46,7 +47,10 @@ export class ProviderCredentialReconciler implements Reconciler<ProviderCredenti
 
   references(object: ProviderCredential): readonly string[] {
     const { name } = object.spec.valueFrom.secretRef
-    return [...belongsTo(object), referenceKey('Secret', object.metadata.namespace, name)]
+    return [
+      ...belongsTo(object),
+      referenceKey(SECRET_METADATA.kind, object.metadata.namespace, name),
+    ]
   }
 
   async reconcile(object: ProviderCredential, context: ReconcileContext): Promise<Result> {
