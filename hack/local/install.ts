@@ -73,5 +73,7 @@ export function kubectl(
   input?: string,
 ): Promise<string> {
   const options = input === undefined ? {} : { input }
-  return run(tools.kubectl, [`--kubeconfig=${kubeconfig}`, ...args], options)
+  // What kubectl remembers of a server goes by its port, which another cluster may have had before.
+  const cache = `--cache-dir=${path.join(path.dirname(kubeconfig), 'kubectl-cache')}`
+  return run(tools.kubectl, [`--kubeconfig=${kubeconfig}`, cache, ...args], options)
 }

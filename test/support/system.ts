@@ -92,7 +92,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       directory,
       databaseUrl: database.authUrl,
       name: `auth-${auths.length}`,
-      settings: { ...options.authSettings, ...settings },
+      settings: {
+        CARDEA_KMS: 'local',
+        CARDEA_KMS_LOCAL_KEY_FILE: kmsKeyFile,
+        ...options.authSettings,
+        ...settings,
+      },
     })
     auths.push(auth)
     await auth.ready()
