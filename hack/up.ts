@@ -2,20 +2,24 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { chooseKmsKind, type KmsKind, kmsKinds } from './local/kms.ts'
 import type { Message } from './local/message.ts'
 import { place, shown } from './local/place.ts'
 import { elapsed, replayProgress, terminalProgress } from './local/progress.ts'
+import { ensurePythonPackages } from './local/pypi.ts'
 import { findSupervisor, readReady } from './local/running.ts'
 import type { SupervisorOptions } from './local/supervisor.ts'
 import { ensureTools } from './local/tools.ts'
 
-const usage = `usage: ./hack/up [--detach] [--auth-replicas N] [--context NAME]
+const usage = `usage: ./hack/up [--detach] [--auth-replicas N] [--kms NAME] [--context NAME]
 
 Runs the whole of Cardea here: a real Kubernetes API server, PostgreSQL, the operator and the auth service. Applies
 manifests/quickstart, waits until all of it is Ready, and makes a checked request with the new API key.
 
   --detach            return when that is done and leave everything running; ./hack/down stops it
   --auth-replicas N   run N auth services (1)
+  --kms NAME          wrap secrets with a key of: local, a key file (the first time it is that); vault, an OpenBao;
+                      aws, an emulator of AWS KMS. Later runs go on with what the data were wrapped with
   --context NAME      use the cluster of this context of your kubeconfig (kind, k3d, a real one) instead of
                       building one; the operator, the auth service and PostgreSQL still run here
   --help              print this
@@ -28,6 +32,7 @@ interface Options {
   readonly detach: boolean
   readonly authReplicas: number
   readonly context: string | undefined
+  readonly kms: KmsKind | undefined
 }
 
 const progress = terminalProgress()
@@ -40,8 +45,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (findSupervisor()) return tellRunning(options)
   const startedAt = Date.now()
+  const kms = chooseKmsKind(options.kms)
   const tools = await ensureTools(progress)
-  return supervise({ ...options, tools }, startedAt)
+  if (kms === 'vault') await ensurePythonPackages('openbao', progress)
+  if (kms === 'aws') await ensurePythonPackages('ministack', progress)
+  return supervise({ ...options, kms, tools }, startedAt)
 }
 
 function readOptions(args: readonly string[]): Options | undefined {
@@ -51,6 +59,7 @@ function readOptions(args: readonly string[]): Options | undefined {
       detach: { type: 'boolean', default: false },
       'auth-replicas': { type: 'string', default: '1' },
       context: { type: 'string' },
+      kms: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -59,17 +68,22 @@ function readOptions(args: readonly string[]): Options | undefined {
   if (!Number.isInteger(authReplicas) || authReplicas < 1 || authReplicas > 16) {
     throw new Error('--auth-replicas takes a number from 1 to 16.')
   }
-  return { detach: values.detach, authReplicas, context: values.context }
+  const kms = kmsKinds.find((kind) => kind === values.kms)
+  if (values.kms !== undefined && !kms) throw new Error(`--kms takes ${kmsKinds.join(', ')}.`)
+  return { detach: values.detach, authReplicas, context: values.context, kms }
 }
 
-function tellRunning({ authReplicas, context }: Options): number {
+function tellRunning({ authReplicas, context, kms }: Options): number {
   const ready = readReady()
   if (!ready) {
     progress.say('Another ./hack/up is starting it. ./hack/down stops that.')
     return 1
   }
   process.stdout.write(`It is running already.\n\n${ready.addresses}`)
-  const differs = ready.authReplicas !== authReplicas || ready.context !== context
+  const differs =
+    ready.authReplicas !== authReplicas ||
+    ready.context !== context ||
+    (kms !== undefined && ready.kms !== kms)
   if (differs) process.stdout.write('\nTo run it differently, stop it first: ./hack/down\n')
   return 0
 }

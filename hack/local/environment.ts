@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { writePrivate } from './keep.ts'
+import type { Kms } from './kms.ts'
 import { place, ROOT } from './place.ts'
 import type { ToolPaths } from './tools.ts'
 
@@ -12,15 +13,17 @@ export interface System {
   readonly operatorPid: number
   readonly authPids: readonly number[]
   readonly databaseUrl: string
+  readonly kms: Kms
 }
 
 /** What `cardea unwrap` and `cardea check` are told, beside the PATH. */
-export function commandEnvironment(system: Pick<System, 'authUrls'>): Record<string, string> {
+export function commandEnvironment(
+  system: Pick<System, 'authUrls' | 'kms'>,
+): Record<string, string> {
   return {
     KUBECONFIG: place.kubeconfig,
     CARDEA_URL: system.authUrls[0] ?? '',
-    CARDEA_KMS: 'local',
-    CARDEA_KMS_LOCAL_KEY_FILE: place.kmsKey,
+    ...system.kms.settings,
   }
 }
 
@@ -35,6 +38,7 @@ export function writeEnvironment(system: System): void {
     CARDEA_OPERATOR_PID: String(system.operatorPid),
     CARDEA_AUTH_PIDS: system.authPids.join(' '),
     DATABASE_URL: system.databaseUrl,
+    ...system.kms.extras,
   }
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}`)
   const bin = quote(place.bin)

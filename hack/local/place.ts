@@ -19,6 +19,10 @@ export const place = {
   kubeconfig: at('kubeconfig'),
   operatorKubeconfig: at('operator.kubeconfig'),
   kmsKey: at('kms.key'),
+  /** Which key management the data are wrapped with. */
+  kms: at('kms'),
+  openbao: at('openbao'),
+  ministack: at('ministack'),
   passwords: at('passwords.json'),
   processes: at('processes.json'),
   /** Held by the supervisor while it lives. */

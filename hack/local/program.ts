@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { type Daemon, startDaemon, untilReady } from './daemon.ts'
 import type { DatabaseUrls } from './database.ts'
+import type { Kms } from './kms.ts'
 import { place, ROOT } from './place.ts'
 
 /** What is told when a part starts and when it ends unasked. */
@@ -37,14 +38,14 @@ export interface Program {
  */
 export async function startOperator(
   urls: DatabaseUrls,
+  kms: Kms,
   ports: OperatorPorts,
   watcher: Watcher,
 ): Promise<Program> {
   const settings = {
     KUBECONFIG: place.operatorKubeconfig,
     CARDEA_DATABASE_URL: urls.operator,
-    CARDEA_KMS: 'local',
-    CARDEA_KMS_LOCAL_KEY_FILE: place.kmsKey,
+    ...kms.settings,
     CARDEA_METRICS_LISTEN: `127.0.0.1:${ports.metrics}`,
   }
   return startProgram('operator', 'operator.ts', settings, ports, watcher)
@@ -57,11 +58,13 @@ export async function startOperator(
  */
 export async function startAuth(
   urls: DatabaseUrls,
+  kms: Kms,
   replica: AuthReplica,
   watcher: Watcher,
 ): Promise<Program> {
   const settings = {
     CARDEA_DATABASE_URL: urls.auth,
+    ...kms.settings,
     CARDEA_LISTEN: `127.0.0.1:${replica.public}`,
     CARDEA_METRICS_LISTEN: `127.0.0.1:${replica.metrics}`,
     CARDEA_REPLICA_ID: replica.name,

@@ -89,10 +89,13 @@ function nameOf({ kind, metadata }: Resource): string {
  * @returns what was allowed, for people.
  * @throws when the key cannot be unwrapped, or a replica does not allow the request in time.
  */
-export async function checkRequest(authUrls: readonly string[]): Promise<string> {
+export async function checkRequest(
+  system: Parameters<typeof commandEnvironment>[0],
+): Promise<string> {
+  const { authUrls } = system
   const command = path.join(place.bin, 'cardea')
   const key = await run(command, ['unwrap', '--namespace=acme', 'ci-key'], {
-    env: { ...process.env, ...commandEnvironment({ authUrls }) },
+    env: { ...process.env, ...commandEnvironment(system) },
   })
   const answers = await Promise.all(authUrls.map((url) => untilAllowed(url, key.trim())))
   const [first] = answers

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readJson, writePrivate } from './keep.ts'
+import type { KmsKind } from './kms.ts'
 import { place } from './place.ts'
 import { identify, isAlive, type ProcessIdentity } from './processes.ts'
 
@@ -10,6 +11,7 @@ export interface Ready {
   readonly addresses: string
   readonly authReplicas: number
   readonly context: string | undefined
+  readonly kms: KmsKind
 }
 
 const GRACE_MS = 60_000

@@ -15,6 +15,7 @@ export function summarise(system: RunningSystem): string {
     ['operator metrics', system.operator.metrics],
     ['Kubernetes', system.server],
     ['PostgreSQL', `127.0.0.1:${system.postgresPort} (DATABASE_URL)`],
+    ['key management', system.kms.about],
     ['logs', `${shown(place.logs)}/`],
   ]
   const table = rows.map(([name, value]) => `  ${name.padEnd(18)}${value ?? ''}`.trimEnd())

@@ -41,7 +41,8 @@ async function start(): Promise<void> {
     forwardProgress((event) => tell({ kind: 'progress', event })),
   )
   const addresses = summarise(system)
-  const told: Ready = { addresses, authReplicas: options.authReplicas, context: options.context }
+  const { authReplicas, context, kms } = options
+  const told: Ready = { addresses, authReplicas, context, kms }
   writePrivate(place.ready, JSON.stringify(told))
   ready = true
   tell({ kind: 'ready', addresses })

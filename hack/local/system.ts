@@ -4,7 +4,7 @@ import { startControlPlane } from './controlplane.ts'
 import { type DatabaseUrls, prepareDatabase } from './database.ts'
 import { writeCommands, writeEnvironment } from './environment.ts'
 import { installCardea } from './install.ts'
-import { keepKmsKey } from './keep.ts'
+import { type Kms, type KmsKind, startKms } from './kms.ts'
 import { place, shown } from './place.ts'
 import { freePorts } from './port.ts'
 import { startPostgres } from './postgres.ts'
@@ -19,6 +19,7 @@ export interface SystemOptions {
   readonly authReplicas: number
   /** A context of the user's kubeconfig; undefined builds a cluster here. */
   readonly context: string | undefined
+  readonly kms: KmsKind
 }
 
 export interface RunningSystem {
@@ -28,6 +29,7 @@ export interface RunningSystem {
   /** The API server's address, or which context leads to it. */
   readonly server: string
   readonly postgresPort: number
+  readonly kms: Kms
   /** What the quickstart's key was allowed, for people. */
   readonly checked: string
 }
@@ -55,23 +57,23 @@ export async function startSystem(
     },
   }
   writeCommands(options.tools)
-  keepKmsKey()
-  const ports = await choosePorts(options.authReplicas)
+  const ports = await choosePorts(options)
 
-  const [[urls, postgresPort], server] = await step(
+  const [[urls, postgresPort], server, kms] = await step(
     progress,
-    startTitle(options.context),
+    startTitle(options),
     async () => {
       return Promise.all([
         startDatabase(options, ports('postgres'), watcher),
         startCluster(options, ports('kube-apiserver'), watcher),
+        startKms(options.kms, ports, progress, watcher),
       ])
     },
   )
   const [operator, ...auths] = await step(
     progress,
     'Starting the operator and the auth service',
-    () => startPrograms(urls, ports, options.authReplicas, watcher),
+    () => startPrograms({ urls, kms, ports, replicas: options.authReplicas, watcher }),
   )
   const authUrls = auths.flatMap(({ url }) => url ?? [])
   publish = () =>
@@ -82,6 +84,7 @@ export async function startSystem(
       operatorPid: operator.daemon.pid,
       authPids: auths.map(({ daemon }) => daemon.pid),
       databaseUrl: urls.superuser,
+      kms,
     })
   publish()
 
@@ -95,21 +98,23 @@ export async function startSystem(
     (count) => `${count} resources are Ready`,
   )
   const checked = await step(progress, 'Checking a request with the new key', () =>
-    checkRequest(authUrls),
+    checkRequest({ authUrls, kms }),
   )
   isUp = true
-  return { operator, auths, authUrls, server, postgresPort, checked }
+  return { operator, auths, authUrls, server, postgresPort, kms, checked }
 }
 
 type Ports = (purpose: string) => number
 
-function choosePorts(replicas: number): Promise<Ports> {
+function choosePorts({ authReplicas, kms }: SystemOptions): Promise<Ports> {
   const usual = new Map([
     ['postgres', 15432],
     ['kube-apiserver', 16443],
     ['operator metrics', 9090],
   ])
-  for (const [position, name] of authNames(replicas).entries()) {
+  if (kms === 'vault') usual.set('openbao', 8200)
+  if (kms === 'aws') usual.set('ministack', 4566)
+  for (const [position, name] of authNames(authReplicas).entries()) {
     usual.set(name, 8080 + position).set(`${name} metrics`, 9100 + position)
   }
   return freePorts(usual)
@@ -119,10 +124,11 @@ function authNames(replicas: number): readonly string[] {
   return Array.from({ length: replicas }, (_, position) => `auth-${position}`)
 }
 
-function startTitle(context: string | undefined): string {
+function startTitle({ context, kms }: SystemOptions): string {
+  const servers = `Starting PostgreSQL${{ local: '', vault: ', OpenBao', aws: ', ministack' }[kms]}`
   return context === undefined
-    ? 'Starting PostgreSQL and a Kubernetes API server'
-    : `Starting PostgreSQL and preparing the cluster of "${context}"`
+    ? `${servers} and a Kubernetes API server`
+    : `${servers} and preparing the cluster of "${context}"`
 }
 
 async function startDatabase(
@@ -167,17 +173,24 @@ async function startCluster(
   return plane.server
 }
 
-async function startPrograms(
-  urls: DatabaseUrls,
-  ports: Ports,
-  replicas: number,
-  watcher: Watcher,
-): Promise<readonly [Program, ...Program[]]> {
+async function startPrograms({
+  urls,
+  kms,
+  ports,
+  replicas,
+  watcher,
+}: {
+  readonly urls: DatabaseUrls
+  readonly kms: Kms
+  readonly ports: Ports
+  readonly replicas: number
+  readonly watcher: Watcher
+}): Promise<readonly [Program, ...Program[]]> {
   const [operator, ...auths] = await Promise.all([
-    startOperator(urls, { metrics: ports('operator metrics') }, watcher),
+    startOperator(urls, kms, { metrics: ports('operator metrics') }, watcher),
     ...authNames(replicas).map((name) => {
       const own = { name, replicas, public: ports(name), metrics: ports(`${name} metrics`) }
-      return startAuth(urls, own, watcher)
+      return startAuth(urls, kms, own, watcher)
     }),
   ])
   return [operator, ...auths]
