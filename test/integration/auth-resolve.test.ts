@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPool } from '../../src/db/pool.ts'
 import { DataKeys } from '../../src/encryption/datakeys.ts'
+import type { KeyManagement } from '../../src/kms/keymanagement.ts'
 import { type RunningAuth, startAuth } from '../support/authservice.ts'
 import { keyringOf } from '../support/keyring.ts'
 import { testDatabase } from '../support/postgres.ts'
@@ -12,9 +13,19 @@ import { type CredentialRecord, VaultRecords } from '../support/vault.ts'
 const database = await testDatabase()
 const records = await Records.open(database.superuserUrl)
 const kms = unreliableKms()
+/** While there is one, the KMS answers when it is over. */
+let hanging: Promise<void> | undefined
+const slowKms: KeyManagement = {
+  ...kms,
+  unwrap: async (...given) => {
+    await hanging
+    return kms.unwrap(...given)
+  },
+}
 const vault = new VaultRecords(records, kms)
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const pool = openPool({ connectionString: database.authUrl, applicationName: 'test-vault', log })
+const connect = pool.connect.bind(pool)
 const keys: Record<string, ApiKeyRecord> = {}
 const credentials: Record<string, CredentialRecord> = {}
 let dataKeys: DataKeys
@@ -60,7 +71,7 @@ beforeAll(async () => {
     pool,
     openDataKeys: (onUnwrap: ConstructorParameters<typeof DataKeys>[0]['onUnwrap']) => {
       dataKeys = new DataKeys({
-        keyring: keyringOf(kms),
+        keyring: keyringOf(slowKms),
         now: () => performance.now(),
         ...(onUnwrap && { onUnwrap }),
       })
@@ -250,6 +261,34 @@ describe('503', () => {
     expect(answer.headers.get('retry-after')).toBe('5')
     expect(await outcome('free', { provider: 'openai', own: true })).toEqual([200, 'own'])
     kms.away = false
+    expect(await outcome('gateway', { provider: 'openai' })).toEqual([200, 'vault'])
+  })
+
+  test('a KMS that hangs holds up those who need it, a bounded number of them, and no check', async () => {
+    let goOn = (): void => {}
+    hanging = new Promise((resolve) => {
+      goOn = resolve
+    })
+    dataKeys.clear()
+    const asked = Array.from({ length: 260 }, () => outcome('gateway', { provider: 'openai' }))
+    expect(await Promise.race(asked)).toEqual([503, 'vault_unavailable'])
+    const headers = { 'x-api-key': keys['gateway']?.text ?? '', 'x-forwarded-for': '192.0.2.1' }
+    const started = performance.now()
+    expect((await fetch(`${auth.url}/check`, { headers })).status).toBe(200)
+    expect(performance.now() - started).toBeLessThan(1000)
+    goOn()
+    hanging = undefined
+    const statuses = (await Promise.all(asked)).map(([status]) => status)
+    expect(statuses.filter((status) => status === 503)).toHaveLength(4)
+  })
+
+  test('with PostgreSQL away nothing is given out, and checks go on', async () => {
+    Object.assign(pool, { connect: () => Promise.reject(new Error('away')) })
+    const { answer, body } = await post('gateway', { provider: 'openai' })
+    expect([answer.status, body['code']]).toEqual([503, 'vault_unavailable'])
+    const headers = { 'x-api-key': keys['gateway']?.text ?? '', 'x-forwarded-for': '192.0.2.1' }
+    expect((await fetch(`${auth.url}/check`, { headers })).status).toBe(200)
+    Object.assign(pool, { connect })
     expect(await outcome('gateway', { provider: 'openai' })).toEqual([200, 'vault'])
   })
 

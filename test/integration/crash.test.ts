@@ -4,7 +4,12 @@ import { digestApiKey } from '../../src/domain/apikey.ts'
 import { SECRETS, type SecretObject, secretText } from '../../src/k8s/secret.ts'
 import { open, parseEnvelope } from '../../src/kms/envelope.ts'
 import { apiKeyContext } from '../../src/operator/apikey/aad.ts'
-import { anAPIKey, anOrganization, aProject } from '../support/build/resource.ts'
+import {
+  anAPIKey,
+  anOrganization,
+  aProject,
+  aProviderCredential,
+} from '../support/build/resource.ts'
 import { testCluster } from '../support/controlplane.ts'
 import { admin, apply, get, type Loose, patch, remove, request } from '../support/kube.ts'
 import { Lives, type ReconciledKind } from '../support/life.ts'
@@ -99,6 +104,44 @@ async function revoked(name: string): Promise<void> {
     name,
   )
   expect(live).toEqual([])
+}
+
+const secretOf = (name: string) => ({ secretRef: { name: `${name}-value`, key: 'token' } })
+const setValue = (name: string, value: string) =>
+  admin().apply(
+    SECRETS,
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: `${name}-value`, namespace: ns },
+      data: { token: Buffer.from(value).toString('base64') },
+    },
+    { fieldManager: 'author' },
+  )
+const declareCredential = async (name: string): Promise<void> => {
+  await setValue(name, `first ${name}`)
+  await apply(aProviderCredential(ns, name, { provider: name, valueFrom: secretOf(name) }))
+}
+const aCredential = async (name: string): Promise<void> => {
+  await declareCredential(name)
+  await lives.live('providercredential', name)
+}
+/** The newest version alone holds a value. */
+async function credentialInForce(name: string, versions: number): Promise<void> {
+  const { status: shown } = (await get('providercredential', ns, name)) ?? {}
+  const rows = await sql(
+    `select version, octet_length(sealed) > 0 as sealed, revoked_at is null as live
+     from cardea.provider_credential_versions where provider_credential_id = $1 order by version`,
+    shown.id,
+  )
+  const numbers = Array.from({ length: versions }, (_, at) => at + 1)
+  expect(rows).toEqual(
+    numbers.map((version) => {
+      const newest = version === versions
+      return { version, sealed: newest, live: newest }
+    }),
+  )
+  expect(shown.version).toBe(versions)
 }
 
 const byHand = (edit: (id: string) => string) => async (name: string) => {
@@ -247,6 +290,36 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       expect(await sql('select id from cardea.projects where name = $1', name)).toEqual([
         { id: live?.status.id },
       ])
+    },
+  },
+  'a credential is taken in': {
+    kind: 'providercredential',
+    // The data key of the organization is made once.
+    given: () => aCredential('before'),
+    when: (name) => declareCredential(name),
+    outcome: (name) => credentialInForce(name, 1),
+  },
+  'a credential gets another value': {
+    kind: 'providercredential',
+    given: (name) => aCredential(name),
+    when: async (name) => {
+      await setValue(name, `second ${name}`)
+    },
+    outcome: (name) => credentialInForce(name, 2),
+  },
+  'a credential is deleted and retained': {
+    kind: 'providercredential',
+    given: (name) => aCredential(name),
+    when: (name) => remove('providercredential', ns, name),
+    outcome: async (name) => {
+      expect(await get('providercredential', ns, name)).toBeUndefined()
+      const rows = await sql(
+        `select c.deleted_at, v.revoked_at, octet_length(v.sealed) as length from cardea.provider_credentials c
+         join cardea.provider_credential_versions v on v.provider_credential_id = c.id where c.name = $1`,
+        name,
+      )
+      const moment = expect.any(Date)
+      expect(rows).toEqual([{ deleted_at: moment, revoked_at: moment, length: 0 }])
     },
   },
   'a Project is deleted and retained': {

@@ -68,7 +68,7 @@ export class VaultUsage {
     const uses = [...this.#uses.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1))
     this.#uses = new Map()
     try {
-      await carryOutFor(pool, unwraps.map(unwrapEvent))
+      if (unwraps.length > 0) await carryOutFor(pool, unwraps.map(unwrapEvent))
       unwraps.length = 0
       while (uses.length > 0) {
         await carryOutFor(pool, recordingUse(uses.slice(0, batchSize)))
