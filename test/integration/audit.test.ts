@@ -94,7 +94,13 @@ test.each(kinds)(
       (await scene.sql(`select xmin::text from cardea.${table} where id = $1`, id))[0]?.xmin
     await apply(build(ns, name))
     const { id } = (await whenReady(kind, ns, name)).status
-    const minted = kind === 'apikey' ? ['api_key.minted'] : []
+    const minted = {
+      apikey: ['api_key.minted'],
+      organization: ['organization.data_key_created'],
+      project: [],
+      rbacrole: [],
+      rbacbinding: [],
+    }[kind]
     const [created] = await whenTrail(id, `${concept}.created`, ...minted)
     expect(created?.xmin).toBe(await version(id))
     await apply(build(ns, name, edit))

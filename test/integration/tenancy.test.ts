@@ -171,6 +171,8 @@ const executors: Readonly<Record<string, readonly string[]>> = {
   is_record: ['cardea_operator'],
   record_api_key_usage: ['cardea_auth'],
   owned_records: ['cardea_operator'],
+  wrapped_keys: ['cardea_operator'],
+  data_key_ages: ['cardea_operator'],
   index_organizations: ['cardea_auth'],
   index_projects: ['cardea_auth'],
   index_roles: ['cardea_auth'],
