@@ -29,7 +29,7 @@ export function pageSizeOf(kind: ResourceKind): number {
  * be very many, what tells one version from another.
  */
 export function retained<T extends KubeObject>(object: T, kind: ResourceKind): T {
-  if (kind.metadataOnly) return identityOf(object) as KubeObject as T
+  if (kind.metadataOnly) return identityOf(object) as T
   return isSecret(kind)
     ? (retainedSecret(object) as KubeObject as T)
     : retainedResource(object, kind.group)

@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => scene.stop())
 
 const aValue = (what: string): string => {
-  const value = `sk-${what}-${'0123456789abcdefghijklmnopqrstuv'}-${values.length}-${what}Z9Y8`
+  const value = `sk-${what}-0123456789abcdefghijklmnopqrstuv-${values.length}-${what}Z9Y8`
   values.push(value)
   return value
 }

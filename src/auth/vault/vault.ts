@@ -41,7 +41,7 @@ export type VaultRefusal =
   | 'key_management_unavailable'
   | 'vault_unavailable'
 
-export interface VaultCredential {
+interface VaultCredential {
   readonly id: string
   readonly provider: string
   readonly version: number
