@@ -2,7 +2,7 @@ import type { Pool } from 'pg'
 import type { Registry } from 'prom-client'
 import { apiKeyKind } from '../api/v1alpha1/apikey.ts'
 import type { EncryptionKey } from '../api/v1alpha1/encryptionkey.ts'
-import { organizationKind } from '../api/v1alpha1/organization.ts'
+import { type Organization, organizationKind } from '../api/v1alpha1/organization.ts'
 import type { Change } from '../db/changes.ts'
 import type { Fence } from '../db/transaction.ts'
 import type { DataKeys } from '../encryption/datakeys.ts'
@@ -18,6 +18,7 @@ import type { OperatorDependencies } from './dependencies.ts'
 import { ProbeHistory, type ProbeIntervals } from './encryptionkey/history.ts'
 import { encryptionMetrics } from './encryptionkey/metrics.ts'
 import { EncryptionKeyReconciler } from './encryptionkey/reconciler.ts'
+import { encryptionKeyOf } from './encryptionkey/reference.ts'
 import { guarded } from './guarded.ts'
 import { wakeHandMade } from './handmade.ts'
 import { OrganizationReconciler } from './organization.ts'
@@ -84,12 +85,20 @@ export function buildOperator(options: OperatorOptions) {
   }
   const keys = (): Iterable<EncryptionKey> =>
     (stores.get('EncryptionKey')?.values() ?? []) as Iterable<EncryptionKey>
+  const get = (reference: string): KubeObject | undefined => {
+    const [kind = '', ...key] = reference.split('/')
+    return stores.get(kind)?.get(key.join('/'))
+  }
   const leads = (): boolean => manager.isLeading
   const time = { clock: systemClock, random: Math.random, logger }
   const rotation = new Rotation({
     ...time,
     deps,
     keys,
+    keyOf(namespace, name) {
+      const found = stores.get('Organization')?.get(`${namespace}/${name}`)
+      return found && encryptionKeyOf(found as Organization, { get })
+    },
     wake: (reference, reason, priority) => manager.wake(reference, reason, priority),
     tables: sealedTables,
     bounds: pace.bounds,

@@ -6,6 +6,7 @@ import {
 import { rotateDataKeyRequestedAt } from '../../api/v1alpha1/group.ts'
 import { keysMadeBefore, type WrappedCount, wrappedKeys } from '../../db/encryption.ts'
 import { readInOrganization } from '../../db/transaction.ts'
+import { referenceKey } from '../../k8s/object.ts'
 import {
   done,
   type Outcome,
@@ -71,8 +72,12 @@ export class EncryptionKeyReconciler implements Reconciler<EncryptionKey> {
     const reference = keyReferenceOf(key)
     const current = { provider: reference.provider, ...description }
     const counts = await wrappedKeys(deps.pool, deps.installation, namespace)
-    const organizations = organizationsOf(counts).filter((organization) =>
-      isChosen(reference, organization.encryptionKey),
+    // Another EncryptionKey may name the same key, and has a rotation of its own.
+    const referrers = context.referrers()
+    const organizations = organizationsOf(counts).filter(
+      (organization) =>
+        isChosen(reference, organization.encryptionKey) &&
+        referrers.includes(referenceKey('Organization', namespace, organization.name)),
     )
     const answer = await this.#rotateDataKeys(key, organizations, context)
     const usage = usageOf(reference, current, counts)

@@ -16,7 +16,7 @@ import type { Logger } from '../../k8s/reconciler.ts'
 import { type KeyManagement, KeyManagementError } from '../../kms/keymanagement.ts'
 import type { KeyReference } from '../../kms/reference.ts'
 import { kekOf, type OperatorDependencies, operatorActor } from '../dependencies.ts'
-import { compromisedBefore, isChosen, keyReferenceOf, lineOf } from '../encryptionkey/reference.ts'
+import { compromisedBefore, keyReferenceOf, lineOf } from '../encryptionkey/reference.ts'
 import { replaceDataKey } from './datakey.ts'
 import { type OrganizationWork, organizationWork, Progress } from './progress.ts'
 import { dropUnusedDataKeys, resealRows } from './reseal.ts'
@@ -48,6 +48,8 @@ export interface RotationOptions {
   readonly deps: OperatorDependencies
   /** The EncryptionKeys as they are cached. */
   readonly keys: () => Iterable<EncryptionKey>
+  /** The EncryptionKey that an Organization refers to; undefined when it refers to none, or is there no more. */
+  readonly keyOf: (namespace: string, organization: string) => EncryptionKey | undefined
   readonly wake: (reference: string, reason: string, priority: Priority) => void
   readonly tables: readonly SealedTable[]
   readonly clock: Clock
@@ -138,7 +140,7 @@ export class Rotation {
     const target = { ...organization, kek, current }
     const hindrances: Hindrances = { keks: new Map(), altered: 0 }
     if (this.progress.staleOf(organization) > 0) await this.#rewrap(target, hindrances, signal)
-    const key = this.#keyOf(organization)
+    const key = this.#options.keyOf(organization.namespace, organization.name)
     if (key) await this.#replaceCompromised(organization, key)
     const due = key && age && this.#isDue(key, age)
     if (due) await replaceDataKey(deps, organization, signal)
@@ -193,11 +195,9 @@ export class Rotation {
   }
 
   /** Wakes the keys whose secrets are older than the moment of compromise: their own passes replace them, with overlap. */
-  async #replaceCompromised(
-    { organizationId }: OrganizationWork,
-    key: EncryptionKey,
-  ): Promise<void> {
+  async #replaceCompromised(organization: OrganizationWork, key: EncryptionKey): Promise<void> {
     const { deps, clock, wake } = this.#options
+    const { organizationId } = organization
     const before = compromisedBefore(key, new Date(clock.now()))
     if (before === undefined) return
     const reader = { organizationId, actor: operatorActor }
@@ -206,21 +206,13 @@ export class Rotation {
     for (const { namespace, name } of keys) {
       wake(referenceKey('APIKey', namespace, name), 'its secret is compromised', 'low')
     }
-    if (keys.length > 0)
-      this.#tell({ namespace: key.metadata.namespace, line: lineOf(keyReferenceOf(key)) })
+    if (keys.length > 0) this.#tell(organization)
   }
 
   #isDue({ spec }: EncryptionKey, { activeSince }: DataKeyAge): boolean {
     const every = spec.rotation?.every === undefined ? undefined : readDuration(spec.rotation.every)
     if (every === undefined || activeSince === null) return false
     return activeSince.getTime() + every <= this.#options.clock.now()
-  }
-
-  #keyOf({ namespace, encryptionKey }: OrganizationWork): EncryptionKey | undefined {
-    if (encryptionKey === null) return undefined
-    return [...this.#options.keys()].find(
-      (key) => key.metadata.namespace === namespace && isChosen(keyReferenceOf(key), encryptionKey),
-    )
   }
 
   /** The EncryptionKeys show how far it is. */
