@@ -186,7 +186,16 @@ test('the role of the auth service reads nothing of a tenant that it did not nam
       expect(String(error), name).toMatch(/permission denied/)
     }
   }
-  expect(readable).toEqual(['api_key_usage', 'api_keys', 'schema_migrations'])
+  expect(readable).toEqual([
+    'api_key_usage',
+    'api_keys',
+    'organizations',
+    'projects',
+    'provider_credential_usage',
+    'provider_credential_versions',
+    'provider_credentials',
+    'schema_migrations',
+  ])
 })
 
 test('under one tenant it sees that tenant’s keys, and writes the use of no other’s', async () => {
