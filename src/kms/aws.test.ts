@@ -145,7 +145,9 @@ test.each([
   ['an asymmetric key', { KeySpec: 'RSA_2048' }],
 ])('%s is none to wrap with', async (_, metadata) => {
   answer = kmsWithMaterial(() => 'a', metadata)
-  await expect(kms.describe()).rejects.toMatchObject({ code: 'not_found' })
+  const refusal = kms.describe()
+  await expect(refusal).rejects.toMatchObject({ code: 'refused' })
+  await expect(refusal).rejects.toThrow('SYMMETRIC_DEFAULT')
 })
 
 test.each([
@@ -156,7 +158,7 @@ test.each([
   ['DisabledException', 400, 'disabled'],
   ['KMSInvalidStateException', 400, 'disabled'],
   ['NotFoundException', 400, 'not_found'],
-  ['InvalidKeyUsageException', 400, 'not_found'],
+  ['InvalidKeyUsageException', 400, 'refused'],
   ['InvalidCiphertextException', 400, 'refused'],
   ['IncorrectKeyException', 400, 'refused'],
   ['ThrottlingException', 400, 'throttled'],

@@ -5,7 +5,7 @@ import {
   type KeyMetadata,
   KMSClient,
 } from '@aws-sdk/client-kms'
-import { awsError, codeOfState, failure } from './awserror.ts'
+import { awsError, codeOfState, failure, unfit } from './awserror.ts'
 import { untilGivenUp } from './giveup.ts'
 import { type Context, type KeyManagement, KeyManagementError } from './keymanagement.ts'
 import { expectProof, splitProof, withProof } from './proof.ts'
@@ -137,10 +137,10 @@ function usable(metadata: KeyMetadata | undefined, name: string): KnownKey {
   if (!metadata?.Arn) throw failure('unreachable', name)
   const code = codeOfState(metadata.KeyState)
   if (code) throw failure(code, name)
-  if (metadata.KeySpec !== 'SYMMETRIC_DEFAULT' || metadata.KeyUsage !== 'ENCRYPT_DECRYPT') {
-    throw failure('not_found', name)
+  const { Arn: arn, KeySpec: spec, KeyUsage: usage, CurrentKeyMaterialId: material } = metadata
+  if (spec !== 'SYMMETRIC_DEFAULT' || usage !== 'ENCRYPT_DECRYPT') {
+    throw unfit(name, `of the spec ${spec} and the usage ${usage}`)
   }
-  const { Arn: arn, CurrentKeyMaterialId: material } = metadata
   return { arn, version: material ?? onlyVersion, isVersioned: material !== undefined }
 }
 

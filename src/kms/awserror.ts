@@ -4,13 +4,7 @@ import { type KeyManagementCode, KeyManagementError } from './keymanagement.ts'
 const names: Readonly<Partial<Record<KeyManagementCode, readonly string[]>>> = {
   denied: ['AccessDeniedException', 'NotAuthorized', 'OptInRequired'],
   disabled: ['DisabledException'],
-  not_found: [
-    'InvalidArnException',
-    'InvalidKeyUsageException',
-    'NotFoundException',
-    'UnsupportedOperationException',
-    'ValidationException',
-  ],
+  not_found: ['InvalidArnException', 'NotFoundException', 'ValidationException'],
   refused: ['IncorrectKeyException', 'InvalidCiphertextException'],
   throttled: [
     'LimitExceededException',
@@ -39,8 +33,7 @@ const remedies: Readonly<Record<KeyManagementCode, string>> = {
   denied:
     'may not be used: allow the role of this program kms:Encrypt, kms:Decrypt and kms:DescribeKey on it, in IAM and in the key policy',
   disabled: 'is disabled: its administrator enables it',
-  not_found:
-    'is not there, or is no symmetric key to encrypt with: check its region and its name, or create it',
+  not_found: 'is not there: check its region and its name, or create it',
   pending_deletion: 'is to be deleted: its administrator cancels the deletion and enables it again',
   refused: 'did not wrap this data key for this place, or the ciphertext was altered',
   throttled: 'is asked too often: raise the request quota of AWS KMS if this goes on',
@@ -50,11 +43,21 @@ const remedies: Readonly<Record<KeyManagementCode, string>> = {
 /** What went wrong, by what the SDK threw. @param key its name, for people */
 export function awsError(error: unknown, key: string): KeyManagementError {
   if (error instanceof KeyManagementError) return error
-  if (strangers.has((error as { name?: unknown }).name)) {
+  const { name } = error as { name?: unknown }
+  if (strangers.has(name)) {
     const message = `the AWS key ${key} may not be used: this program has no valid credentials. Give its service account a role, by EKS Pod Identity or IRSA`
     return new KeyManagementError('denied', message)
   }
-  return failure(codeOf(error), key)
+  const isUnfit = ['InvalidKeyUsageException', 'UnsupportedOperationException'].includes(
+    String(name),
+  )
+  return isUnfit ? unfit(key, 'made for another use') : failure(codeOf(error), key)
+}
+
+/** @param what it is instead, for people */
+export function unfit(key: string, what: string): KeyManagementError {
+  const message = `the AWS key ${key} is ${what}: Cardea needs one of the spec SYMMETRIC_DEFAULT and the usage ENCRYPT_DECRYPT`
+  return new KeyManagementError('refused', message)
 }
 
 /**

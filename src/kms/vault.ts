@@ -7,7 +7,7 @@ import {
   type WrappedKey,
 } from './keymanagement.ts'
 import { type KeyReference, type VaultSettings } from './reference.ts'
-import { failure, vaultError } from './vaulterror.ts'
+import { failure, unfit, vaultError } from './vaulterror.ts'
 import { type VaultAnswer, VaultConnection } from './vaulthttp.ts'
 import { VaultLogin } from './vaultlogin.ts'
 
@@ -99,7 +99,8 @@ function base64(bytes: Uint8Array): string {
 function fitVersion(answer: VaultAnswer, keyId: string): string {
   const { type, derived, soft_deleted, latest_version } = dataOf(answer, keyId)
   if (soft_deleted === true) throw failure('pending_deletion', keyId)
-  if (!types.has(type) || derived === true) throw failure('not_found', keyId)
+  if (!types.has(type)) throw unfit(keyId, `of the type ${String(type)}`)
+  if (derived === true) throw unfit(keyId, 'derived')
   return String(latest_version)
 }
 

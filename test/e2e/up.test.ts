@@ -1,22 +1,19 @@
-import { type ExecFileException, execFile, spawn } from 'node:child_process'
-import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { ROOT } from '../../hack/local/place.ts'
-import { isAlive, type ProcessIdentity } from '../../hack/local/processes.ts'
-import { temporaryDirectory } from '../support/servers.ts'
+import { afterAll, expect, test, vi } from 'vitest'
+import { isAlive } from '../../hack/local/processes.ts'
+import { makeCheckout } from '../support/checkout.ts'
 
-// A checkout of its own: the developer's .cardea/ is none of the tests' business.
-const checkout = temporaryDirectory('checkout')
-const home = path.join(checkout, '.cardea')
-const parts = ['charts', 'crds', 'hack', 'manifests', 'package-lock.json', 'package.json', 'src']
+const checkout = makeCheckout()
+const { home } = checkout
+const hack: typeof checkout.hack = (...given) => checkout.hack(...given)
+const sourced: typeof checkout.sourced = (...given) => checkout.sourced(...given)
+const check: typeof checkout.check = (...given) => checkout.check(...given)
+const variable = (name: string): Promise<string> => checkout.variable(name)
+const unwrap = (): Promise<string> => checkout.unwrap()
+const processes = (): ReturnType<typeof checkout.processes> => checkout.processes()
 
-beforeAll(() => {
-  for (const part of parts) {
-    cpSync(path.join(ROOT, part), path.join(checkout, part), { recursive: true })
-  }
-  symlinkSync(path.join(ROOT, 'node_modules'), path.join(checkout, 'node_modules'))
-})
 afterAll(() => hack('down', '--purge'))
 
 test('one command brings up a system that answers, and says where', async () => {
@@ -92,8 +89,8 @@ test('the other command leaves no process, and the next start takes up the data'
 })
 
 test('Ctrl-C in the middle of a start leaves no process', async () => {
-  const up = spawn(path.join(checkout, 'hack', 'up'), [], {
-    cwd: checkout,
+  const up = spawn(path.join(checkout.directory, 'hack', 'up'), [], {
+    cwd: checkout.directory,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const ended = new Promise<number | null>((resolve) => up.once('exit', resolve))
@@ -116,44 +113,3 @@ test('--purge leaves nothing', async () => {
   await hack('down', '--purge')
   expect(existsSync(home)).toBe(false)
 })
-
-interface Result {
-  readonly code: number
-  readonly output: string
-}
-
-function hack(command: string, ...args: readonly string[]): Promise<Result> {
-  return new Promise((resolve) => {
-    const done = (error: ExecFileException | null, stdout: string, stderr: string): void =>
-      resolve({ code: Number(error?.code ?? 0), output: `${stdout}${stderr}` })
-    execFile(path.join(checkout, 'hack', command), [...args], { cwd: checkout }, done)
-  })
-}
-
-/** What a shell prints that has sourced `.cardea/env`. */
-function sourced(script: string, cwd = checkout): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const command = `. ${path.join(home, 'env')} && ${script}`
-    execFile('sh', ['-ec', command], { cwd }, (error, stdout, stderr) =>
-      error ? reject(new Error(stderr, { cause: error })) : resolve(stdout),
-    )
-  })
-}
-
-async function variable(name: string): Promise<string> {
-  return sourced(`printf %s "$${name}"`)
-}
-
-async function unwrap(): Promise<string> {
-  return (await sourced('cardea unwrap -n acme ci-key')).trim()
-}
-
-async function check(key: string, scope: string, base?: string): Promise<number> {
-  const url = `${base ?? (await variable('CARDEA_URL'))}/check?scope=${scope}`
-  return (await fetch(url, { headers: { 'x-api-key': key } })).status
-}
-
-function processes(): Record<string, ProcessIdentity> {
-  const file = path.join(home, 'processes.json')
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
-}

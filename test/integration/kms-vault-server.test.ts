@@ -80,7 +80,7 @@ describe('the key', () => {
     const kms = open(await bao.createKey(options))
     for (const use of [() => kms.describe(), () => kms.wrap(dataKey, context)]) {
       const refusal = use()
-      await expect(refusal).rejects.toMatchObject({ code: 'not_found' })
+      await expect(refusal).rejects.toMatchObject({ code: 'refused' })
       await expect(refusal).rejects.toThrow('aes256-gcm96')
     }
   })

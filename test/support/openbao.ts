@@ -84,7 +84,7 @@ export async function startOpenBao(
 }
 
 /** The policy that the guide gives, on these keys. */
-export function guidePolicy(names: readonly string[]): string {
+function guidePolicy(names: readonly string[]): string {
   const guide = readFileSync(path.join(ROOT, 'docs', 'guides', 'kms-vault.md'), 'utf8')
   const [, policy] = /```hcl\n(path "transit\/encrypt\/[^`]*)```/.exec(guide) ?? []
   if (policy === undefined) throw new Error('the guide to Vault has no policy')
