@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { kinds } from '../../src/api/v1alpha1/kinds.ts'
 import { find, render } from '../chart/helm.ts'
 import {
   anAPIKey,
+  anEncryptionKey,
   anOrganization,
   anRBACBinding,
   anRBACRole,
   aProject,
+  aProviderCredential,
 } from '../support/build/resource.ts'
 import { testCluster } from '../support/controlplane.ts'
 import {
@@ -56,9 +59,7 @@ const operatorUser = 'system:serviceaccount:cardea-system:cardea-operator'
 const askedByAdmission = ['update cardea.dev/apikeys/finalizers']
 // A resource is read anew when an edit overtakes the write of its status, and when a list says that it is gone while it
 // had a finalizer: this run makes neither happen to each kind.
-const askedBySurprise = ['apikeys', 'organizations', 'projects', 'rbacbindings', 'rbacroles'].map(
-  (plural) => `get cardea.dev/${plural}`,
-)
+const askedBySurprise = kinds.map(({ plural }) => `get cardea.dev/${plural}`)
 
 let ns: string
 let system: System
@@ -87,7 +88,10 @@ async function live(): Promise<void> {
     anRBACRole(ns, 'reader'),
     anRBACBinding(ns, 'leads', { role: 'reader' }),
     anAPIKey(ns, 'ci'),
+    anEncryptionKey(ns, 'primary'),
+    aProviderCredential(ns, 'openai'),
   ]
+  await kubectl('create', 'secret', 'generic', 'openai-key', '--from-literal=token=sk-1', '-n', ns)
   const whole = () =>
     Promise.all(resources.map(({ kind, metadata }) => whenReady(kind, ns, metadata.name)))
   await apply(...resources)

@@ -32,7 +32,7 @@ const enough: Record<string, Settings> = {
 }
 
 const missing = {
-  'operator.ts': ['CARDEA_DATABASE_URL', 'CARDEA_KMS', 'CARDEA_KMS_LOCAL_KEY_FILE'],
+  'operator.ts': ['CARDEA_DATABASE_URL', 'CARDEA_KMS'],
   'auth.ts': ['CARDEA_DATABASE_URL'],
   'migrate.ts': ['CARDEA_DATABASE_URL'],
 }
