@@ -1,15 +1,16 @@
-import {
-  DecryptCommand,
-  DescribeKeyCommand,
-  EncryptCommand,
-  type KeyMetadata,
-  KMSClient,
-} from '@aws-sdk/client-kms'
+import type { KeyMetadata, KMSClient } from '@aws-sdk/client-kms'
 import { awsError, codeOfState, failure, unfit } from './awserror.ts'
 import { untilGivenUp } from './giveup.ts'
 import { type Context, type KeyManagement, KeyManagementError } from './keymanagement.ts'
 import { expectProof, splitProof, withProof } from './proof.ts'
 import { describeReference, type KeyReference } from './reference.ts'
+
+type Sdk = typeof import('@aws-sdk/client-kms')
+
+interface Opened {
+  readonly sdk: Sdk
+  readonly client: KMSClient
+}
 
 /** The version of a key whose material AWS does not number: one in a custom key store. */
 const onlyVersion = '1'
@@ -27,29 +28,29 @@ export function awsKeyManagement(
   { endpoint }: { readonly endpoint?: string | undefined },
 ): KeyManagement {
   const name = describeReference(reference)
-  const client = new KMSClient({
-    region: reference.region,
-    // Whoever repeats is `patient`.
-    maxAttempts: 1,
-    ...(endpoint !== undefined && { endpoint }),
-  })
+  let opened: Promise<Opened> | undefined
   /** The key that the reference led to the last time. An alias may lead elsewhere by and by. */
   let known: KnownKey | undefined
 
   const ask = async <T>(
-    request: (options: { abortSignal?: AbortSignal }) => Promise<T>,
+    question: (kms: Opened, options: { abortSignal?: AbortSignal }) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> => {
+    opened ??= open(reference.region, endpoint)
+    const answer = opened.then((kms) => question(kms, signal ? { abortSignal: signal } : {}))
     try {
-      return await untilGivenUp(request(signal ? { abortSignal: signal } : {}), 'AWS KMS', signal)
+      return await untilGivenUp(answer, 'AWS KMS', signal)
     } catch (error) {
       throw awsError(error, name)
     }
   }
 
   const lookUp = async (keyId: string, signal?: AbortSignal): Promise<KnownKey> => {
-    const command = new DescribeKeyCommand({ KeyId: keyId })
-    const { KeyMetadata } = await ask((options) => client.send(command, options), signal)
+    const { KeyMetadata } = await ask(
+      ({ sdk, client }, options) =>
+        client.send(new sdk.DescribeKeyCommand({ KeyId: keyId }), options),
+      signal,
+    )
     known = usable(KeyMetadata, name)
     return known
   }
@@ -60,12 +61,15 @@ export function awsKeyManagement(
     context: Context,
     signal?: AbortSignal,
   ): Promise<{ readonly plaintext: Buffer; readonly version: string }> => {
-    const command = new DecryptCommand({
+    const question = {
       KeyId: key.arn,
       CiphertextBlob: ciphertext,
       EncryptionContext: encryptionContext(context),
-    })
-    const answer = await ask((options) => client.send(command, options), signal)
+    }
+    const answer = await ask(
+      ({ sdk, client }, options) => client.send(new sdk.DecryptCommand(question), options),
+      signal,
+    )
     if (answer.KeyId !== key.arn || !answer.Plaintext) throw failure('unreachable', name)
     const { buffer, byteOffset, byteLength } = answer.Plaintext
     return {
@@ -77,12 +81,15 @@ export function awsKeyManagement(
   return {
     provider: 'aws',
     async wrap(dataKey, context, signal) {
-      const command = new EncryptCommand({
+      const question = {
         KeyId: reference.keyId,
         Plaintext: dataKey,
         EncryptionContext: encryptionContext(context),
-      })
-      const answer = await ask((options) => client.send(command, options), signal)
+      }
+      const answer = await ask(
+        ({ sdk, client }, options) => client.send(new sdk.EncryptCommand(question), options),
+        signal,
+      )
       const { KeyId: arn, CiphertextBlob: ciphertext } = answer
       if (!arn || !ciphertext) throw failure('unreachable', name)
       const key = known?.arn === arn ? known : await lookUp(arn, signal)
@@ -120,9 +127,18 @@ export function awsKeyManagement(
       return { keyId: arn, version }
     },
     async close() {
-      client.destroy()
+      const { client } = (await opened) ?? {}
+      client?.destroy()
     },
   }
+}
+
+/** The SDK is loaded here: it costs 25 MB of memory, which nobody without a key of AWS has to spend. */
+async function open(region: string, endpoint: string | undefined): Promise<Opened> {
+  const sdk = await import('@aws-sdk/client-kms')
+  // Whoever repeats is `patient`.
+  const settings = { region, maxAttempts: 1, ...(endpoint !== undefined && { endpoint }) }
+  return { sdk, client: new sdk.KMSClient(settings) }
 }
 
 interface KnownKey {

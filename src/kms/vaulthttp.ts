@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Agent, request } from 'undici'
+import type { Agent } from 'undici'
 import { KeyManagementError } from './keymanagement.ts'
 
 /** What a server of Vault answered. What is no JSON object reads as an empty one. */
@@ -38,9 +38,11 @@ export class VaultConnection {
 
   /** @throws KeyManagementError `unreachable` when no whole answer came */
   async call({ method, path, token, body }: Call, signal?: AbortSignal): Promise<VaultAnswer> {
-    const agent = this.#connect()
+    // Loaded with the first use: nobody without a key of Vault has to spend its 25 MB of memory.
+    const undici = await import('undici')
+    const agent = this.#connect(undici)
     try {
-      const answer = await request(`${this.#address}/v1/${path}`, {
+      const answer = await undici.request(`${this.#address}/v1/${path}`, {
         method,
         dispatcher: agent,
         headers: {
@@ -64,8 +66,8 @@ export class VaultConnection {
     this.#agent = undefined
   }
 
-  #connect(): Agent {
-    this.#agent ??= new Agent({
+  #connect(undici: typeof import('undici')): Agent {
+    this.#agent ??= new undici.Agent({
       connections,
       connect: {
         timeout: 5000,
