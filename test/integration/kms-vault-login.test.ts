@@ -179,11 +179,9 @@ describe('by a token in a file', () => {
 
 describe('by the service account of Kubernetes', () => {
   let namespace: string
-  const token = (account: string): Promise<string> =>
-    testCluster().kubectl(['create', 'token', account, `--namespace=${namespace}`])
-
-  const login = async (account: string): Promise<VaultSettings['login']> => {
-    const tokenFile = file(await token(account))
+  const login = async (account: string, ...options: string[]): Promise<VaultSettings['login']> => {
+    const create = ['create', 'token', account, `--namespace=${namespace}`, ...options]
+    const tokenFile = file(await testCluster().kubectl(create))
     return { method: 'kubernetes', mount: 'kubernetes', role: 'cardea', tokenFile }
   }
 
@@ -203,19 +201,23 @@ describe('by the service account of Kubernetes', () => {
     await call('POST', 'auth/kubernetes/role/cardea', {
       bound_service_account_names: 'cardea',
       bound_service_account_namespaces: namespace,
+      audience: 'openbao',
       token_policies: 'cardea',
       token_ttl: '10m',
     })
   })
 
   test('the account that the role is bound to may use the key', async () => {
-    const kms = open({ login: await login('cardea') })
+    const kms = open({ login: await login('cardea', '--audience=openbao') })
     const wrapped = await kms.wrap(dataKey, context)
     expect(await kms.unwrap(wrapped, context)).toEqual(dataKey)
   })
 
-  test('another account is denied', async () => {
-    const kms = open({ login: await login('another') })
+  test.each([
+    ['another account', 'another', '--audience=openbao'],
+    ['a token for another audience', 'cardea', '--audience=elsewhere'],
+  ])('%s is denied', async (_, account, audience) => {
+    const kms = open({ login: await login(account, audience) })
     const use = kms.wrap(dataKey, context)
     await expect(use).rejects.toMatchObject({ code: 'denied' })
     await expect(use).rejects.toThrow('what the role there is bound to')
