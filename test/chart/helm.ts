@@ -41,6 +41,16 @@ export function render(values: Values = {}): readonly Rendered[] {
   return objectsOf(yaml)
 }
 
+/** What helm says after an installation with these values. */
+export function notes(values: Values = {}): string {
+  const said = execFileSync(
+    inject('tools').helm,
+    ['install', 'cardea', chart, '--dry-run=client', ...valueArguments(values)],
+    { encoding: 'utf8', stdio: 'pipe' },
+  )
+  return said.slice(said.indexOf('NOTES:'))
+}
+
 export function objectsOf(yaml: string): readonly Rendered[] {
   return loadAll(yaml).filter((object): object is Rendered => Boolean(object))
 }

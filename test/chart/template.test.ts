@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { describe, expect, inject, test } from 'vitest'
 import { kinds } from '../../src/api/v1alpha1/kinds.ts'
-import { chart, find, type Rendered, render, workloads } from './helm.ts'
+import { chart, find, notes, type Rendered, render, workloads } from './helm.ts'
 import { installations } from './values.ts'
 
 describe.each(Object.entries(installations))('with %s', (_, values) => {
@@ -126,4 +126,36 @@ test('the auth service may not reach the API server', () => {
   expect(ports('cardea-auth')).toEqual([53, 53, 5432])
   expect(ports('cardea-operator')).toEqual([53, 53, 5432, 443, 6443])
   expect(ports('cardea-migrate')).toEqual([53, 53, 5432])
+})
+
+test.each([
+  [{}, true],
+  [{ 'kms.key': 'aws:eu-west-1:alias/cardea' }, false],
+  [{ 'kms.key': 'aws:eu-west-1:alias/cardea', 'kms.allowedKeys': ['former=local'] }, true],
+  [{ 'kms.key': 'vault:transit/local', 'kms.allowedKeys': ['*=vault:transit/*'] }, false],
+])(
+  'with %j the key file is awaited only where the local key is one of those',
+  (values, awaited) => {
+    const volumes = ['cardea-operator', 'cardea-auth'].flatMap(
+      (name) => find(render(values), 'Deployment', name)['spec'].template.spec.volumes ?? [],
+    )
+    const names = volumes.map(({ secret }) => secret?.secretName)
+    expect(names).toEqual(awaited ? ['cardea-kms', 'cardea-kms'] : [])
+  },
+)
+
+test('the notes say which Secrets are read, and that network policies bar the way to the key', () => {
+  const vault = {
+    'kms.key': 'vault:transit/cardea',
+    'kms.vault.address': 'https://vault.example:8200',
+    'kms.vault.ca.secretName': 'vault-ca',
+  }
+  const closed = /networkPolicy\.kms\.ports is empty.*vault:transit\/cardea/
+  expect(notes()).toContain('cardea-kms (key)')
+  expect(notes()).not.toMatch(closed)
+  expect(notes(vault)).toContain('vault-ca (ca.crt)')
+  expect(notes(vault)).not.toContain('cardea-kms')
+  expect(notes(vault)).toMatch(closed)
+  expect(notes({ ...vault, 'networkPolicy.kms.ports': [8200] })).not.toMatch(closed)
+  expect(notes({ ...vault, 'networkPolicy.enabled': false })).not.toMatch(closed)
 })

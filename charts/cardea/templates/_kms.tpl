@@ -1,9 +1,16 @@
+{{/* Whether the key file is needed: "true" or nothing. Takes .Values.kms. */}}
+{{- define "cardea.kmsLocal" -}}
+{{- $named := eq .key "local" -}}
+{{- range .allowedKeys }}{{ $named = or $named (hasSuffix "=local" .) }}{{ end -}}
+{{- if and .local.secretName $named -}}true{{- end -}}
+{{- end }}
+
 {{/* How the key managers are chosen and reached: the same for whoever unwraps. Takes .Values.kms. */}}
 {{- define "cardea.kmsEnv" -}}
 {{- $files := "/etc/cardea" -}}
 - { name: CARDEA_KMS, value: {{ .key | quote }} }
 - { name: CARDEA_KMS_KEYS, value: {{ join "," .allowedKeys | quote }} }
-- { name: CARDEA_KMS_LOCAL_KEY_FILE, value: {{ empty .local.secretName | ternary "" (printf "%s/kms/key" $files) | quote }} }
+- { name: CARDEA_KMS_LOCAL_KEY_FILE, value: {{ include "cardea.kmsLocal" . | empty | ternary "" (printf "%s/kms/key" $files) | quote }} }
 - { name: CARDEA_KMS_AWS_ENDPOINT, value: {{ .aws.endpoint | quote }} }
 - { name: CARDEA_KMS_GCP_ENDPOINT, value: {{ .gcp.endpoint | quote }} }
 {{- with .vault }}
@@ -36,7 +43,7 @@
 
 {{/* Which volumes there are. */}}
 {{- define "cardea.kmsFiles" -}}
-kms: {{ not (empty .local.secretName) }}
+kms: {{ not (empty (include "cardea.kmsLocal" .)) }}
 vault-ca: {{ not (empty .vault.ca.secretName) }}
 vault-secret-id: {{ not (empty .vault.secretId.secretName) }}
 vault-token: {{ not (empty (include "cardea.vaultTokenFile" .vault)) }}
@@ -44,10 +51,8 @@ vault-token: {{ not (empty (include "cardea.vaultTokenFile" .vault)) }}
 
 {{/* Takes .Values.kms. */}}
 {{- define "cardea.kmsVolumes" -}}
-{{- with .local }}
-{{- if .secretName }}
-{{ include "cardea.fileVolume" (dict "name" "kms" "from" . "file" "key") }}
-{{- end }}
+{{- if include "cardea.kmsLocal" . }}
+{{ include "cardea.fileVolume" (dict "name" "kms" "from" .local "file" "key") }}
 {{- end }}
 {{- with .vault }}
 {{- if .ca.secretName }}
