@@ -3,9 +3,11 @@ import { loadAll } from 'js-yaml'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { APIKeyStatus } from '../../src/api/v1alpha1/apikey.ts'
 import { apiKeyKind } from '../../src/api/v1alpha1/apikey.ts'
+import { encryptionKeyKind } from '../../src/api/v1alpha1/encryptionkey.ts'
 import { kinds } from '../../src/api/v1alpha1/kinds.ts'
 import { organizationKind } from '../../src/api/v1alpha1/organization.ts'
 import { builtInRoleNames } from '../../src/api/v1alpha1/rbacrole.ts'
+import type { KindDefinition } from '../../src/api/v1alpha1/resource.ts'
 import { builtInRoles } from '../../src/domain/role.ts'
 import { type TestCluster, testCluster } from '../support/controlplane.ts'
 import { type Resources, resourcesIn } from '../support/resources.ts'
@@ -25,6 +27,15 @@ beforeAll(async () => {
   cluster = testCluster()
   resources = resourcesIn(cluster, await cluster.namespace())
 })
+
+/** What the kinds say that belong to no organization. */
+const explanations = new Map<KindDefinition, string>([
+  [
+    organizationKind,
+    'The email domains of the organization, in lower case, at most 50. This setting is stored now',
+  ],
+  [encryptionKeyKind, 'When data keys are replaced, and what is compromised.'],
+])
 
 describe.each(kinds)('the CRD of $kind', (kind) => {
   test('is established, structural and without a warning', async () => {
@@ -49,9 +60,8 @@ describe.each(kinds)('the CRD of $kind', (kind) => {
     ])
     expect(explained).not.toContain('<no description>')
     expect(explained.replaceAll(/\s+/g, ' ')).toContain(
-      kind === organizationKind
-        ? 'The email domains of the organization, in lower case, at most 50. This setting is stored now'
-        : 'The Organization in this namespace that this resource belongs to. It cannot change.',
+      explanations.get(kind) ??
+        'The Organization in this namespace that this resource belongs to. It cannot change.',
     )
   })
 })

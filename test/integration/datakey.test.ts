@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { DataKeyRow } from '../../src/db/datakey.ts'
 import { fingerprintOf, sealedColumn } from '../../src/domain/providercredential.ts'
 import { DataKeys } from '../../src/encryption/datakeys.ts'
-import type { KeyManagement } from '../../src/kms/keymanagement.ts'
 import { anEncryptionKey, anOrganization, aProviderCredential } from '../support/build/resource.ts'
 import { keyringOf } from '../support/keyring.ts'
 import { apply, eventually, get, kubectl, request, whenReady } from '../support/kube.ts'
@@ -14,7 +13,7 @@ import { transitKey } from '../support/transitkey.ts'
 let scene: Scene
 let ns: string
 const key = transitKey('acme')
-const keyring = keyringOf(testKek, () => key as KeyManagement)
+const keyring = keyringOf(testKek, () => key)
 const vault = { mount: 'transit', name: 'acme' }
 
 beforeAll(async () => {

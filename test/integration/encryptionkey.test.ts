@@ -193,7 +193,7 @@ test('a key that an organization refers to is not deleted', async () => {
   await whenReady('organization', ns, 'needy')
   await remove('encryptionkey', ns, 'needed')
   const blocked = await whenReady('encryptionkey', ns, 'needed', 'False', 'DeletionBlocked')
-  expect(messageOf(blocked)).toContain('Organization needy')
+  expect(messageOf(blocked)).toContain('Organization needy: let them refer to another key')
   await apply(anOrganization(ns, 'needy'))
   await whenGone('encryptionkey', ns, 'needed')
 })

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { duration } from './duration.ts'
-import { lifecycle } from './lifecycle.ts'
 import { mapOf } from './list.ts'
 import { defineKind, type Resource } from './resource.ts'
 import { type Rule, withRules } from './rule.ts'
@@ -104,7 +103,12 @@ const encryptionKeySpec = withRules(
       )
       .optional(),
     rotation: rotation.describe('When data keys are replaced, and what is compromised.').optional(),
-    suspend: lifecycle.suspend,
+    suspend: z
+      .boolean()
+      .describe(
+        'While true, the operator leaves this resource as it is and does not probe the key. What is in force stays in force, and what is stale is wrapped anew. Default: false.',
+      )
+      .optional(),
   }),
   oneKey,
 )

@@ -55,7 +55,8 @@ export class EncryptionKeyReconciler implements Reconciler<EncryptionKey> {
   }
 
   async finalize(key: EncryptionKey, context: ReconcileContext): Promise<Result> {
-    const blocked = blockedBy<EncryptionKeyStatus>(key, context)
+    const remedy = 'let them refer to another key, or to none'
+    const blocked = blockedBy<EncryptionKeyStatus>(key, context, remedy)
     if (blocked) return blocked
     this.#probes.forget(key)
     return done('The key is not used by any organization of the namespace.')

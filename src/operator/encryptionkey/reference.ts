@@ -1,6 +1,6 @@
 import type { EncryptionKey } from '../../api/v1alpha1/encryptionkey.ts'
 import type { Organization } from '../../api/v1alpha1/organization.ts'
-import { referenceKey } from '../../k8s/object.ts'
+import { isSuspended, referenceKey } from '../../k8s/object.ts'
 import type { ReconcileContext } from '../../k8s/reconciler.ts'
 import { describeReference, type KeyReference } from '../../kms/reference.ts'
 import type { Belonging } from '../reference.ts'
@@ -52,7 +52,7 @@ export function encryptionKeyFor(
  * count yet: what is made now would be compromised at once, again and again.
  */
 export function compromisedBefore(key: EncryptionKey | undefined, now: Date): Date | undefined {
-  const text = key?.spec.rotation?.compromisedBefore
+  const text = key && !isSuspended(key) ? key.spec.rotation?.compromisedBefore : undefined
   const moment = text === undefined ? undefined : new Date(text)
   return moment !== undefined && moment <= now ? moment : undefined
 }

@@ -1,6 +1,7 @@
 import { auditing } from '../../db/audit.ts'
 import { type DataKeyRow, dataKeyOf, dataKeyStatements } from '../../db/datakey.ts'
 import { nextDataKeyVersion } from '../../db/encryption.ts'
+import { serializeOrganization } from '../../db/organization.ts'
 import { carryOut, inOrganization } from '../../db/transaction.ts'
 import { makeDataKey } from '../../encryption/datakey.ts'
 import { ConflictError } from '../../k8s/errors.ts'
@@ -18,8 +19,9 @@ interface Tenant {
 }
 
 /**
- * Gives an organization a new data key, which seals from now on; the former one is retired and opens what it sealed.
- * @throws KeyManagementError; ConflictError when somebody else did it meanwhile
+ * Gives an organization a new data key, which seals from now on; the former one, if there is one, is retired and opens what it
+ * sealed. A first one that somebody else made meanwhile is as good.
+ * @throws KeyManagementError; ConflictError when another was rotated to meanwhile
  */
 export async function replaceDataKey(
   deps: Dependencies,
@@ -37,26 +39,19 @@ export async function replaceDataKey(
   // Wrapped before the transaction: a slow KMS must not hold the fence.
   const made = await makeDataKey(kekOf(deps, tenant), organizationId, next, signal)
   const writer = { ...reader, fence: deps.fence() }
-  await inOrganization(
-    deps.pool,
-    writer,
-    async (tx, activeNow, nextNow) => {
-      if (activeNow?.version !== active?.version || nextNow !== next) {
-        throw new ConflictError('another data key was made meanwhile')
-      }
-      const record = { organizationId, id: organizationId, name }
-      const verb = active ? 'data_key_rotated' : 'data_key_created'
-      const event = recordEvent('organization', verb, record, { version: next, kek: made.kek })
-      await carryOut(
-        tx,
-        [
-          ...(active ? [dataKeyStatements.retirement(active.version)] : []),
-          dataKeyStatements.insertion(made),
-          auditing(event),
-        ],
-        [],
-      )
-    },
-    readings,
-  )
+  await inOrganization(deps.pool, writer, async (tx) => {
+    await serializeOrganization(tx, organizationId)
+    // Read with the lock held, or two would make a key each.
+    const [activeNow, nextNow] = await carryOut(tx, [], readings)
+    if (!active && activeNow) return
+    if (activeNow?.version !== active?.version || nextNow !== next) {
+      throw new ConflictError('another data key was made meanwhile')
+    }
+    const record = { organizationId, id: organizationId, name }
+    const verb = active ? 'data_key_rotated' : 'data_key_created'
+    const event = recordEvent('organization', verb, record, { version: next, kek: made.kek })
+    const retirement = active ? [dataKeyStatements.retirement(active.version)] : []
+    const statements = [...retirement, dataKeyStatements.insertion(made), auditing(event)]
+    await carryOut(tx, statements, [])
+  })
 }

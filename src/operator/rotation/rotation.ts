@@ -10,7 +10,7 @@ import type { SealedTable } from '../../db/sealed.ts'
 import { inOrganization } from '../../db/transaction.ts'
 import { readDuration } from '../../domain/duration.ts'
 import { backoff, type Clock, sleep } from '../../k8s/clock.ts'
-import { referenceKey } from '../../k8s/object.ts'
+import { isSuspended, referenceKey } from '../../k8s/object.ts'
 import type { Priority } from '../../k8s/queue.ts'
 import type { Logger } from '../../k8s/reconciler.ts'
 import { type KeyManagement, KeyManagementError } from '../../kms/keymanagement.ts'
@@ -209,8 +209,9 @@ export class Rotation {
     if (keys.length > 0) this.#tell(organization)
   }
 
-  #isDue({ spec }: EncryptionKey, { activeSince }: DataKeyAge): boolean {
-    const every = spec.rotation?.every === undefined ? undefined : readDuration(spec.rotation.every)
+  #isDue(key: EncryptionKey, { activeSince }: DataKeyAge): boolean {
+    const text = isSuspended(key) ? undefined : key.spec.rotation?.every
+    const every = text === undefined ? undefined : readDuration(text)
     if (every === undefined || activeSince === null) return false
     return activeSince.getTime() + every <= this.#options.clock.now()
   }
