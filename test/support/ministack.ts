@@ -41,8 +41,18 @@ export interface Ministack {
     /** Gives the user the rights of the guide's policy on these keys, and no others. */
     allow(arns: readonly string[]): Promise<void>
     deny(): Promise<void>
+    /** Makes a role that may use these keys, and that those may assume whom the policy trusts; answers its ARN. */
+    createRole(trust: object, arns: readonly string[]): Promise<string>
+    /** What a role is given to sign with for a quarter of an hour. */
+    assume(role: string): Promise<SessionCredentials>
   }
   stop(): Promise<void>
+}
+
+interface SessionCredentials {
+  readonly AccessKeyId: string
+  readonly SecretAccessKey: string
+  readonly SessionToken: string
 }
 
 const user = 'cardea'
@@ -91,6 +101,24 @@ export async function startMinistack(): Promise<Ministack> {
       },
       allow: (arns) => putPolicy(server, guidePolicy(arns)),
       deny: () => putPolicy(server, denyAll),
+      async createRole(trust, arns) {
+        const RoleName = `cardea-${randomBytes(4).toString('hex')}`
+        const AssumeRolePolicyDocument = JSON.stringify(trust)
+        const PolicyDocument = JSON.stringify(guidePolicy(arns))
+        const made = await iam(server, { Action: 'CreateRole', RoleName, AssumeRolePolicyDocument })
+        const policy = { RoleName, PolicyName: 'cardea', PolicyDocument }
+        await iam(server, { Action: 'PutRolePolicy', ...policy })
+        return tag(made, 'Arn')
+      },
+      async assume(role) {
+        const session = { RoleArn: role, RoleSessionName: 'test', DurationSeconds: '900' }
+        const answer = await query(server, 'sts', { Action: 'AssumeRole', ...session })
+        return {
+          AccessKeyId: tag(answer, 'AccessKeyId'),
+          SecretAccessKey: tag(answer, 'SecretAccessKey'),
+          SessionToken: tag(answer, 'SessionToken'),
+        }
+      },
     },
     async stop() {
       root.destroy()
@@ -115,10 +143,9 @@ function guidePolicy(arns: readonly string[]): object {
 async function createUser(server: Server): Promise<Record<string, string>> {
   await iam(server, { Action: 'CreateUser', UserName: user })
   const answer = await iam(server, { Action: 'CreateAccessKey', UserName: user })
-  const tag = (name: string): string => new RegExp(`<${name}>([^<]+)<`).exec(answer)?.[1] ?? ''
   return {
-    AWS_ACCESS_KEY_ID: tag('AccessKeyId'),
-    AWS_SECRET_ACCESS_KEY: tag('SecretAccessKey'),
+    AWS_ACCESS_KEY_ID: tag(answer, 'AccessKeyId'),
+    AWS_SECRET_ACCESS_KEY: tag(answer, 'SecretAccessKey'),
   }
 }
 
@@ -132,17 +159,33 @@ async function putPolicy(server: Server, policy: object): Promise<void> {
   })
 }
 
-/** The query API of IAM, as the emulator's root, whose signature it does not look at. */
-async function iam(server: Server, parameters: Record<string, string>): Promise<string> {
-  const credential = `${ministackRoot.accessKeyId}/20260101/us-east-1/iam/aws4_request`
+/** What stands in an element of an answer. */
+function tag(answer: string, name: string): string {
+  return new RegExp(`<${name}>([^<]+)<`).exec(answer)?.[1] ?? ''
+}
+
+function iam(server: Server, parameters: Record<string, string>): Promise<string> {
+  return query(server, 'iam', parameters)
+}
+
+/** The query API of IAM and STS, as the emulator's root, whose signature it does not look at. */
+async function query(
+  server: Server,
+  service: 'iam' | 'sts',
+  parameters: Record<string, string>,
+): Promise<string> {
+  const credential = `${ministackRoot.accessKeyId}/20260101/us-east-1/${service}/aws4_request`
   const answer = await fetch(server.url, {
     method: 'POST',
     headers: {
       authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=host, Signature=0`,
     },
-    body: new URLSearchParams({ ...parameters, Version: '2010-05-08' }),
+    body: new URLSearchParams({
+      ...parameters,
+      Version: service === 'iam' ? '2010-05-08' : '2011-06-15',
+    }),
   })
   const text = await answer.text()
-  if (!answer.ok) throw new Error(`IAM answers ${answer.status}: ${text}`)
+  if (!answer.ok) throw new Error(`${parameters['Action']} answers ${answer.status}: ${text}`)
   return text
 }
