@@ -7,6 +7,7 @@ const members = ['kty', 'crv', 'x', 'y', 'kid', 'alg', 'use'] as const
 
 export interface JwksOptions {
   readonly db: Parameters<typeof publishedSigningKeys>[0]
+  readonly installation: string
   readonly log: AuthLog
   /** Milliseconds between two looks: a part of the time that a key is published before it signs. */
   readonly interval: number
@@ -40,7 +41,8 @@ export class Jwks {
   /** Never rejects. */
   async load(): Promise<void> {
     try {
-      this.#current = render(await publishedSigningKeys(this.#options.db))
+      const { db, installation } = this.#options
+      this.#current = render(await publishedSigningKeys(db, installation))
       this.#loaded = true
     } catch (error) {
       this.#options.log.warn({ error: reasonOf(error) }, 'the signing keys could not be read')

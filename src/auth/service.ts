@@ -27,6 +27,8 @@ import { openVault, type VaultBackend } from './vault/open.ts'
 export interface AuthServiceOptions {
   readonly pool: Pool
   readonly changesDatabaseUrl: string
+  /** Whose signing keys are published. */
+  readonly installation: string
   readonly listen: { readonly host: string; readonly port: number }
   /** Networks in CIDR notation. */
   readonly trustedProxies: readonly string[]
@@ -94,7 +96,12 @@ export class AuthService {
     const { replicaId: id, minReplicas: minimum } = options
     this.#replicas = new Replicas({ db: pool, log, id, minimum, interval: reportInterval })
     const readThrough = new ReadThrough(pool, this.#feed, log)
-    this.#jwks = new Jwks({ db: pool, log, interval: jwksInterval })
+    this.#jwks = new Jwks({
+      db: pool,
+      installation: options.installation,
+      log,
+      interval: jwksInterval,
+    })
     const { maxStaleness, maxOutage } = options
     const feed = this.#feed
     const lookup = new CredentialLookup({ keeper, feed, readThrough, maxStaleness, maxOutage })

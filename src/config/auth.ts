@@ -4,6 +4,7 @@ import {
   byteSize,
   databaseUrl,
   duration,
+  installation,
   integer,
   listenAddress,
   listOf,
@@ -28,6 +29,7 @@ export function readAuthConfig(environment: Environment, host: string) {
     CARDEA_KMS: kmsSettings.CARDEA_KMS.optional(),
     CARDEA_DATABASE_URL: databaseUrl(),
     CARDEA_CHANGES_DATABASE_URL: databaseUrl().optional(),
+    CARDEA_INSTALLATION: otherwise('default', installation()),
     CARDEA_LISTEN: otherwise('0.0.0.0:8080', listenAddress()),
     CARDEA_METRICS_LISTEN: otherwise('0.0.0.0:9091', listenAddress()),
     CARDEA_TRUSTED_PROXIES: listOf(network(), networks).optional(),
@@ -45,6 +47,7 @@ export function readAuthConfig(environment: Environment, host: string) {
     databaseUrl: settings.CARDEA_DATABASE_URL,
     /** LISTEN needs a session of its own, which PgBouncer in transaction mode does not give. */
     changesDatabaseUrl: settings.CARDEA_CHANGES_DATABASE_URL ?? settings.CARDEA_DATABASE_URL,
+    installation: settings.CARDEA_INSTALLATION,
     listen: settings.CARDEA_LISTEN,
     metricsListen: settings.CARDEA_METRICS_LISTEN,
     trustedProxies: settings.CARDEA_TRUSTED_PROXIES ?? [],

@@ -141,6 +141,14 @@ export function network(): z.ZodType<string, string> {
   })
 }
 
+/** The name of an installation: several may share a database. */
+export function installation(): z.ZodType<string, string> {
+  return pattern(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'must be a DNS label: at most 63 lower-case letters, digits and inner hyphens',
+  )
+}
+
 /** A moment with its time zone (RFC 3339). */
 export function moment(): z.ZodType<Date, string> {
   return reading('must be a time such as 2027-06-30T00:00:00Z', (text) => {

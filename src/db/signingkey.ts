@@ -35,12 +35,17 @@ export const signingKeyStatements = {
 /** What is published of a signing key. */
 export type PublishedSigningKey = Pick<SigningKeyRow, 'id' | 'algorithm' | 'publicJwk'>
 
-/** The public halves of all signing keys, in the order in which they sign. */
-export async function publishedSigningKeys(db: {
-  query(text: string): Promise<QueryResult<PublishedSigningKey>>
-}): Promise<readonly PublishedSigningKey[]> {
+/** The public halves of an installation's signing keys, in the order in which they sign. */
+export async function publishedSigningKeys(
+  db: {
+    query(text: string, values: string[]): Promise<QueryResult<PublishedSigningKey>>
+  },
+  installation: string,
+): Promise<readonly PublishedSigningKey[]> {
   const { rows } = await db.query(
-    `select id, algorithm, public_jwk as "publicJwk" from cardea_keys.signing_keys order by active_at, id limit 100`,
+    `select id, algorithm, public_jwk as "publicJwk" from cardea_keys.signing_keys
+     where installation = $1 order by active_at, id limit 100`,
+    [installation],
   )
   return rows
 }

@@ -66,3 +66,9 @@ test('compromised keys go at once, and their successors sign at once', () => {
   expect(plan.remove.toSorted()).toEqual(keys.map(({ id }) => id).toSorted())
   expect(plan.make.every(({ activeAt }) => activeAt.getTime() === at(45).getTime())).toBe(true)
 })
+
+test('a moment of compromise that is still to come waits', () => {
+  const { keys } = live(45)
+  const plan = planSigningKeys(keys, { ...policy, compromisedBefore: at(46) }, at(45))
+  expect(plan).toEqual({ make: [], remove: [] })
+})

@@ -19,7 +19,7 @@ export interface SigningKeyPolicy {
   readonly ahead: number
   /** How long it is published after: as long as the longest token that it signed. */
   readonly overlap: number
-  /** Keys that were made before this are compromised: they go at once, and their tokens with them. */
+  /** Keys that were made before this are compromised: they go at once, and their tokens with them. A moment to come waits. */
   readonly compromisedBefore?: Date | undefined
 }
 
@@ -48,9 +48,11 @@ export function planSigningKeys(
 function planAlgorithm(
   algorithm: SigningAlgorithm,
   keys: readonly SigningKeyTimes[],
-  { every, ahead, overlap, compromisedBefore }: SigningKeyPolicy,
+  { every, ahead, overlap, compromisedBefore: moment }: SigningKeyPolicy,
   now: number,
 ): SigningKeyPlan {
+  // A moment to come takes effect when it has come: until then every new key would be older than it.
+  const compromisedBefore = moment && moment.getTime() <= now ? moment : undefined
   const [compromised, sound] = [
     keys.filter(({ createdAt }) => compromisedBefore && createdAt < compromisedBefore),
     keys

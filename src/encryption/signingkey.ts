@@ -1,4 +1,10 @@
-import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto'
 import type { SigningKeyRow } from '../db/signingkey.ts'
 import type { SigningAlgorithm } from '../domain/signingkey.ts'
 import { type Envelope, open, seal } from '../kms/envelope.ts'
@@ -12,10 +18,8 @@ export async function makeSigningKey(
   installation: string,
   algorithm: SigningAlgorithm,
 ): Promise<Pick<SigningKeyRow, 'id' | 'algorithm' | 'publicJwk' | 'privateKey'>> {
-  const { publicKey, privateKey } = generate(algorithm)
-  const members = publicKey.export({ format: 'jwk' }) as Jwk
-  const id = thumbprint(members)
-  const publicJwk = { ...members, kid: id, alg: algorithm, use: 'sig' }
+  const privateKey = generate(algorithm)
+  const { id, publicJwk } = publishedHalf(privateKey, algorithm)
   const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' })
   try {
     const sealed = await seal(kek, pkcs8, signingKeyContext(installation, id))
@@ -45,10 +49,19 @@ export function signingKeyContext(installation: string, id: string): Context {
   return { purpose: 'signing-key', installation, id }
 }
 
-function generate(algorithm: SigningAlgorithm): { publicKey: KeyObject; privateKey: KeyObject } {
-  return algorithm === 'EdDSA'
-    ? generateKeyPairSync('ed25519')
-    : generateKeyPairSync('ec', { namedCurve: 'P-256' })
+/** What is published of a key (RFC 7517, section 4; RFC 8037, section 2), and its id. */
+export function publishedHalf(privateKey: KeyObject, algorithm: SigningAlgorithm) {
+  const members = createPublicKey(privateKey).export({ format: 'jwk' }) as Jwk
+  const id = thumbprint(members)
+  return { id, publicJwk: { ...members, kid: id, alg: algorithm, use: 'sig' } }
+}
+
+function generate(algorithm: SigningAlgorithm): KeyObject {
+  const { privateKey } =
+    algorithm === 'EdDSA'
+      ? generateKeyPairSync('ed25519')
+      : generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return privateKey
 }
 
 /** RFC 7638, section 3: SHA-256 over the required members in the order of their names. */

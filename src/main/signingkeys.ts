@@ -5,6 +5,7 @@ import type { SigningKeysReport } from '../operator/signingkeys.ts'
 interface Log {
   info(detail: object, message: string): void
   warn(detail: object, message: string): void
+  error(detail: object, message: string): void
 }
 
 export interface SigningKeysKeeperOptions {
@@ -32,6 +33,11 @@ export function keepSigningKeys({
     help: 'Looks at the signing keys that failed, so that none was made or removed.',
     registers: [registry],
   })
+  const foreign = new Counter({
+    name: 'cardea_signing_keys_removed_as_foreign_total',
+    help: 'Rows of signing keys that somebody else wrote, and that were removed.',
+    registers: [registry],
+  })
   const active = new Gauge({
     name: 'cardea_signing_key_active_timestamp_seconds',
     help: 'When the newest signing key of an algorithm begins to sign.',
@@ -41,7 +47,14 @@ export function keepSigningKeys({
   const look = async (): Promise<number> => {
     if (!leads()) return pause.standby
     try {
-      const { keys, ...counts } = await maintain()
+      const { keys, bogus, ...counts } = await maintain()
+      if (bogus.length > 0) {
+        foreign.inc(bogus.length)
+        logger.error(
+          { bogus },
+          'signing keys that are not ours were in the database, and were removed',
+        )
+      }
       if (counts.made + counts.removed + counts.resealed > 0) {
         logger.info(counts, 'the signing keys were brought up to date')
       }

@@ -8,9 +8,15 @@ import {
 } from '../db/signingkey.ts'
 import { carryOut, type Fence, inInstallation, type Transaction } from '../db/transaction.ts'
 import { planSigningKeys, type SigningKeyPolicy } from '../domain/signingkey.ts'
-import { makeSigningKey, signingKeyContext } from '../encryption/signingkey.ts'
+import {
+  makeSigningKey,
+  openSigningKey,
+  publishedHalf,
+  signingKeyContext,
+} from '../encryption/signingkey.ts'
 import { ConflictError } from '../k8s/errors.ts'
-import { type Envelope, open, seal } from '../kms/envelope.ts'
+import { type Envelope, isEnvelope, open, seal } from '../kms/envelope.ts'
+import { KeyManagementError } from '../kms/keymanagement.ts'
 import type { Keyring } from '../kms/keyring.ts'
 import { operatorActor } from './dependencies.ts'
 
@@ -29,47 +35,95 @@ export interface SigningKeysReport {
   readonly made: number
   readonly removed: number
   readonly resealed: number
+  /** Rows that are not ours: no envelope of this installation holds the private half of what they publish. */
+  readonly bogus: readonly string[]
 }
 
 /**
  * Makes the signing keys of the installation be what the policy asks for, and sealed by the default KEK as it is now. Doing it
- * again changes nothing.
- * @throws KeyManagementError, FencedError, or whatever PostgreSQL throws; nothing is changed then
+ * again changes nothing. What is to go goes first, and without the key manager.
+ * @throws KeyManagementError, FencedError, ConflictError, or whatever PostgreSQL throws; what could be done is done
  */
 export async function maintainSigningKeys(options: SigningKeysOptions): Promise<SigningKeysReport> {
-  const { pool, keyring, installation, fence, policy, now } = options
+  const { pool, keyring, installation, policy, now } = options
   const before = await signingKeysOf(pool, installation)
   const at = now()
-  const plan = planSigningKeys(before, policy, at)
+  const compromised = planSigningKeys(before, policy, at).remove
+  const examined = await examineKeys(
+    keyring,
+    before.filter(({ id }) => !compromised.includes(id)),
+  )
+  const { make, remove } = planSigningKeys(examined.kept, policy, at)
+  const gone = [...compromised, ...examined.bogus, ...remove]
+  const left = before.filter(({ id }) => !gone.includes(id))
+  if (gone.length > 0) await write(options, before, [signingKeyStatements.deletion(gone)])
+
   const kek = await keyring.default.describe()
-  const kept = before.filter(({ id }) => !plan.remove.includes(id))
-  // The key manager is asked before the transaction: its slowness must not hold up another leader.
   const made: SigningKeyRow[] = []
-  for (const { algorithm, activeAt } of plan.make) {
+  for (const { algorithm, activeAt } of make) {
     const key = await makeSigningKey(keyring.default, installation, algorithm)
     made.push({ ...key, installation, createdAt: at, activeAt })
   }
   const resealed: string[] = []
-  for (const key of kept) {
+  let trouble = examined.trouble
+  for (const key of left) {
     if (isSealedBy(key.privateKey as Envelope, kek)) continue
-    resealed.push(signingKeyStatements.resealing(key.id, await sealAnew(keyring, key)))
+    try {
+      resealed.push(signingKeyStatements.resealing(key.id, await sealAnew(keyring, key)))
+    } catch (error) {
+      trouble ??= error
+    }
   }
-  const statements = [
-    ...(plan.remove.length > 0 ? [signingKeyStatements.deletion(plan.remove)] : []),
-    ...(made.length > 0 ? [signingKeyStatements.insertion(made)] : []),
-    ...resealed,
-  ]
-  const write = async (tx: Transaction, locked: readonly SigningKeyRow[]): Promise<void> => {
-    if (!isDeepStrictEqual(locked, before))
+  const inserted = made.length > 0 ? [signingKeyStatements.insertion(made)] : []
+  const statements = [...inserted, ...resealed]
+  if (statements.length > 0) await write(options, left, statements)
+  if (trouble) throw trouble
+  const counts = { made: made.length, removed: gone.length, resealed: resealed.length }
+  return { keys: [...left, ...made], bogus: examined.bogus, ...counts }
+}
+
+/** Tells our keys from what somebody wrote into the table. One that cannot be judged now is kept. */
+async function examineKeys(keyring: Keyring, keys: readonly SigningKeyRow[]) {
+  const kept: SigningKeyRow[] = []
+  const bogus: string[] = []
+  let trouble: unknown
+  for (const key of keys) {
+    try {
+      const isOurs = isEnvelope(key.privateKey) && (await isSound(keyring, key))
+      if (isOurs) kept.push(key)
+      else bogus.push(key.id)
+    } catch (error) {
+      if (error instanceof KeyManagementError && error.code === 'refused') {
+        bogus.push(key.id)
+      } else {
+        kept.push(key)
+        trouble ??= error
+      }
+    }
+  }
+  return { kept, bogus, trouble }
+}
+
+/** Whether the envelope holds the private half of exactly what is published. */
+async function isSound(keyring: Keyring, key: SigningKeyRow): Promise<boolean> {
+  const { id, publicJwk } = publishedHalf(await openSigningKey(keyring, key), key.algorithm)
+  return id === key.id && isDeepStrictEqual(publicJwk, key.publicJwk)
+}
+
+/** If the rows are other ones by now, nothing is written. */
+async function write(
+  { pool, fence, installation }: SigningKeysOptions,
+  before: readonly SigningKeyRow[],
+  statements: readonly string[],
+): Promise<void> {
+  const work = async (tx: Transaction, locked: readonly SigningKeyRow[]): Promise<void> => {
+    if (!isDeepStrictEqual(locked, before)) {
       throw new ConflictError('the signing keys changed meanwhile')
+    }
     await carryOut(tx, statements, [])
   }
-  const tenant = { actor: operatorActor, fence: fence() }
-  if (statements.length > 0) {
-    await inInstallation(pool, tenant, write, [lockedSigningKeys(installation)])
-  }
-  const counts = { made: made.length, removed: plan.remove.length, resealed: resealed.length }
-  return { keys: [...kept, ...made], ...counts }
+  const leader = { actor: operatorActor, fence: fence() }
+  await inInstallation(pool, leader, work, [lockedSigningKeys(installation)])
 }
 
 function isSealedBy({ kek }: Envelope, now: { keyId: string; version: string }): boolean {

@@ -112,6 +112,35 @@ test('compromised keys go at once', async () => {
   await end()
 })
 
+test('a row that somebody else wrote is removed, and takes nobody’s place', async () => {
+  const { maintain, keys, end } = await anInstallation('planted')
+  await maintain()
+  const ours = (await keys()).map(({ id }) => id)
+  await query(
+    database.superuserUrl,
+    `insert into cardea_keys.signing_keys
+     select repeat('x', 43), installation, algorithm, public_jwk, private_key, created_at, '9999-01-01'
+     from cardea_keys.signing_keys where installation = 'planted' and algorithm = 'EdDSA'`,
+  )
+  expect(await maintain()).toMatchObject({ made: 0, removed: 1, bogus: ['x'.repeat(43)] })
+  expect((await keys()).map(({ id }) => id)).toEqual(ours)
+  await end()
+})
+
+test('with the key manager away what is compromised goes all the same', async () => {
+  const { maintain, keys, pass, end } = await anInstallation('away')
+  await maintain()
+  pass(1000)
+  const former = file
+  file = `${file}\nstate: disabled`
+  await expect(maintain({ compromisedBefore: new Date(Date.now() + 500) })).rejects.toMatchObject({
+    code: 'disabled',
+  })
+  expect(await keys()).toEqual([])
+  file = former
+  await end()
+})
+
 test('who does not lead any more changes nothing', async () => {
   const { maintain, keys } = await anInstallation('fenced')
   await takeLeadership(pool, 'fenced', 'another')
@@ -122,7 +151,7 @@ test('who does not lead any more changes nothing', async () => {
 test('the key set is published without its private halves, and cached by its tag', async () => {
   const { maintain, keys, end } = await anInstallation('published')
   await maintain()
-  const auth = await startAuth(database.authUrl)
+  const auth = await startAuth(database.authUrl, { CARDEA_INSTALLATION: 'published' })
   const url = `${auth.url}/.well-known/jwks.json`
   try {
     await expect.poll(async () => (await fetch(url)).status).toBe(200)

@@ -38,6 +38,8 @@ create table cardea_keys.erased_organizations (
 create function cardea_keys.refuse_erased() returns trigger
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  -- Not beside an erasure: it would not see this row, and leave it.
+  perform pg_advisory_xact_lock(hashtextextended('cardea.data_keys ' || new.organization_id, 0));
   if exists (select from cardea_keys.erased_organizations e where e.organization_id = new.organization_id) then
     raise exception 'organization % was erased: its data keys do not come back', new.organization_id using errcode = 'check_violation';
   end if;
@@ -50,6 +52,7 @@ revoke all on function cardea_keys.refuse_erased() from public;
 create function cardea_keys.erase() returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  perform pg_advisory_xact_lock(hashtextextended('cardea.data_keys ' || cardea.current_organization(), 0));
   insert into cardea_keys.erased_organizations (organization_id) values (cardea.current_organization()) on conflict do nothing;
   delete from cardea_keys.data_keys d where d.organization_id = cardea.current_organization();
 end $$;
@@ -144,7 +147,9 @@ grant select (organization_id, id, name, settings, deleted_at) on cardea.project
 
 -- The auth service says who asked for what: as itself, about its own organization, and now.
 create policy append_auth on cardea.audit_events for insert to cardea_auth
-  with check (organization_id = cardea.current_organization() and actor_kind in ('apikey', 'system') and at between now() and clock_timestamp());
+  with check (organization_id = cardea.current_organization() and at between now() and clock_timestamp()
+    and ((actor_kind = 'apikey' and action in ('provider_credential.resolved', 'provider_credential.refused'))
+      or (actor_kind = 'system' and actor = 'cardea-auth' and action = 'data_key.unwrapped')));
 grant insert on cardea.audit_events to cardea_auth;
 
 -- The keys that the installation signs with. They belong to no tenant. private_key is an envelope under the default KEK. A key
@@ -160,7 +165,8 @@ create table cardea_keys.signing_keys (
 );
 create index signing_keys_by_installation on cardea_keys.signing_keys (installation);
 grant select, insert, update, delete on cardea_keys.signing_keys to cardea_operator;
-grant select on cardea_keys.signing_keys to cardea_auth;
+-- What is published, and nothing of the private half.
+grant select (id, installation, algorithm, public_jwk, created_at, active_at) on cardea_keys.signing_keys to cardea_auth;
 
 -- What is wrapped by which KEK, organization by organization, for those that resources of an installation declare, retained
 -- ones too; of one namespace, or of all when it is null. The operator compares it with what the KEKs are now.
