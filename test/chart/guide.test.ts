@@ -1,8 +1,10 @@
-import { readFile, stat } from 'node:fs/promises'
+import { glob, readFile, stat } from 'node:fs/promises'
+import { load } from 'js-yaml'
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { migrate, migrations } from '../../src/db/migrate.ts'
 import { startPostgres } from '../support/postgres.ts'
+import { notes, render } from './helm.ts'
 
 const guide = await readFile('docs/operations/install.md', 'utf8')
 
@@ -61,17 +63,32 @@ test('every value that the guides set is one of the chart', async () => {
   }
 })
 
+test.each(['aws', 'azure', 'gcp', 'vault'])(
+  'the values in the guide to %s are a whole installation with such a key',
+  async (provider) => {
+    const page = await readFile(`docs/guides/kms-${provider}.md`, 'utf8')
+    // Not the resources, and not the files of other tools.
+    const blocks = [...page.matchAll(/```yaml\n((?:kms|operator|auth):[^]*?)```/g)]
+    const values = blocks
+      .flatMap(([, yaml = '']) => Object.entries(load(yaml) as Record<string, object>))
+      .flatMap(([part, settings]) =>
+        Object.entries(settings).map(([name, value]) => [`${part}.${name}`, value] as const),
+      )
+    const whole = Object.fromEntries(values)
+    expect(whole).toMatchObject({ 'kms.key': expect.stringMatching(`^${provider}:`) })
+    expect(() => render(whole)).not.toThrow()
+    expect(notes(whole)).not.toContain('WARNING')
+  },
+)
+
 test('every link of the guides leads somewhere', async () => {
   const pages = [
+    'README.md',
     'SECURITY.md',
     'charts/cardea/README.md',
     'charts/cardea-crds/README.md',
     'config/argocd/README.md',
-    'docs/guides/argocd.md',
-    'docs/operations/install.md',
-    'docs/operations/monitoring.md',
-    'docs/operations/upgrade.md',
-    'docs/operations/runbooks/README.md',
+    ...(await Array.fromAsync(glob('docs/**/*.md'))),
   ]
   for (const page of pages) {
     const links = [...(await readFile(page, 'utf8')).matchAll(/\]\((?!https?:)([^)#]+)/g)]
