@@ -128,27 +128,38 @@ export const nextDataKeyVersion: Reading<number> = {
   decode: ([row]) => row?.['version'] as number,
 }
 
-/** The resources whose current secret is older than a moment, in the order of their ids, and how many there are in all. */
+/** An API key's resource, and the id of its current secret. */
+interface CurrentSecret {
+  readonly id: string
+  readonly namespace: string
+  readonly name: string
+}
+
+/** API keys in force whose current secret is older than a moment, in the order of the secrets' ids. */
 export function keysMadeBefore(
   before: Date,
-  limit: number,
-): Reading<{ readonly total: number; readonly keys: readonly KeyOwner[] }> {
+  page: { readonly after: string | undefined; readonly limit: number },
+): Reading<readonly CurrentSecret[]> {
+  const after = page.after === undefined ? '' : `and s.id > ${literal(page.after)}`
   return {
-    text: `select k.owner_namespace as "namespace", k.owner_name as "name", count(*) over ()::int as total
-      from cardea.api_key_secrets s join cardea.api_keys k on (k.organization_id, k.id) = (s.organization_id, s.api_key_id)
-      where s.envelope is not null and s.expires_at is null and k.deleted_at is null and k.owner_name is not null
-        and (k.expires_at is null or k.expires_at > now()) and s.created_at < ${literal(before.toISOString())}
-      order by s.id limit ${Math.trunc(limit)}`,
-    decode: (rows) => {
-      const owners = rows as unknown as readonly (KeyOwner & { readonly total: number })[]
-      return { total: owners[0]?.total ?? 0, keys: owners }
-    },
+    text: `select s.id, k.owner_namespace as "namespace", k.owner_name as "name" ${madeBefore(before)} ${after}
+      order by s.id limit ${Math.trunc(page.limit)}`,
+    decode: (rows) => rows as unknown as readonly CurrentSecret[],
   }
 }
 
-interface KeyOwner {
-  readonly namespace: string
-  readonly name: string
+/** How many API keys there are whose current secret is older than a moment. */
+export function countMadeBefore(before: Date): Reading<number> {
+  return {
+    text: `select count(*)::int as count ${madeBefore(before)}`,
+    decode: ([row]) => row?.['count'] as number,
+  }
+}
+
+function madeBefore(before: Date): string {
+  return `from cardea.api_key_secrets s join cardea.api_keys k on (k.organization_id, k.id) = (s.organization_id, s.api_key_id)
+    where s.envelope is not null and s.expires_at is null and k.deleted_at is null and k.owner_name is not null
+      and (k.expires_at is null or k.expires_at > now()) and s.created_at < ${literal(before.toISOString())}`
 }
 
 function envelopeKek({ provider, keyId, version }: KekVersion) {

@@ -4,7 +4,16 @@ import { Keyring } from '../../src/kms/keyring.ts'
 import { apiKeyContext } from '../../src/operator/apikey/aad.ts'
 import { anAPIKey, anEncryptionKey, anOrganization } from '../support/build/resource.ts'
 import { testCluster } from '../support/controlplane.ts'
-import { apply, eventually, get, type Loose, request, whenReady } from '../support/kube.ts'
+import {
+  apply,
+  eventually,
+  get,
+  type Loose,
+  remove,
+  request,
+  whenGone,
+  whenReady,
+} from '../support/kube.ts'
 import { query } from '../support/postgres.ts'
 import { counted, openScene, type Scene } from '../support/scene.ts'
 import { type TransitKey, transitKey } from '../support/transitkey.ts'
@@ -24,6 +33,7 @@ beforeAll(async () => {
   scene = await openScene({
     namespaces: [ns],
     keyring,
+    allowPlainSecrets: true,
     pace: {
       probes: { every: 500, again: 100, fresh: 200 },
       loop: { every: 300, least: 20 },
@@ -166,6 +176,32 @@ test('another key in the same resource, and none at all, wrap everything anew', 
   )
   const actions = (await trail('edited')).map(({ action }) => action)
   expect(actions).not.toContain('organization.drift_repaired')
+})
+
+test('a Secret in the clear stays what it is when its envelope is wrapped anew, and that is no drift', async () => {
+  const secretRef = { name: 'clear-0-secret', format: 'Plain' }
+  await anOrganizationWithKeys('clear', 1, { apiKey: { secretRef } })
+  const before = await get('secret', ns, 'clear-0-secret')
+  const repairs = await counted(scene.operator, 'cardea_drift_repairs_total', {})
+  keyNamed('clear').rotate()
+  const after = await eventually('the label', async () => {
+    const secret = await get('secret', ns, 'clear-0-secret')
+    return secret?.metadata.labels?.['cardea.dev/kek-version'] === '2' ? secret : undefined
+  })
+  expect(after.data).toEqual(before?.data)
+  await whenComplete('clear', 2, '2')
+  expect(await counted(scene.operator, 'cardea_drift_repairs_total', {})).toBe(repairs)
+})
+
+test('the data key of an organization that was deleted and retained is wrapped anew too', async () => {
+  await anOrganizationWithKeys('gone', 0)
+  await whenReady('organization', ns, 'gone')
+  await remove('organization', ns, 'gone')
+  await whenGone('organization', ns, 'gone')
+  keyNamed('gone').rotate()
+  await eventually('the new version', async () =>
+    (await keks('gone'))['transit/gone/2'] === 1 ? true : undefined,
+  )
 })
 
 test("a new version of the installation's key wraps what is its own anew", async () => {

@@ -4,7 +4,7 @@ import {
   encryptionKeyKind,
 } from '../../api/v1alpha1/encryptionkey.ts'
 import { rotateDataKeyRequestedAt } from '../../api/v1alpha1/group.ts'
-import { keysMadeBefore, type WrappedCount, wrappedKeys } from '../../db/encryption.ts'
+import { countMadeBefore, type WrappedCount, wrappedKeys } from '../../db/encryption.ts'
 import { readInOrganization } from '../../db/transaction.ts'
 import { referenceKey } from '../../k8s/object.ts'
 import {
@@ -84,7 +84,7 @@ export class EncryptionKeyReconciler implements Reconciler<EncryptionKey> {
     const usage = usageOf(reference, current, counts)
     const compromised = await this.#compromised(key, organizations, context)
     const found = { current, usage, compromised, rotationAnswered: answer.answered }
-    if (usage.stale > 0 || (compromised ?? 0) > 0 || answer.events.length > 0) deps.rotateSoon()
+    if (isNews(key, found)) deps.rotateSoon()
     return done<EncryptionKeyStatus>(messageOf(name, usage), {
       reason: 'Succeeded',
       status: encryptionKeyStatus(key, found, context.now()),
@@ -128,11 +128,33 @@ export class EncryptionKeyReconciler implements Reconciler<EncryptionKey> {
     let total = 0
     for (const { namespace, name } of organizations) {
       const owner = { installation, namespace, name }
-      const [made] = await readInOrganization(pool, owner, [keysMadeBefore(before, 1)])
-      total += made.total
+      const [count] = await readInOrganization(pool, owner, [countMadeBefore(before)])
+      total += count
     }
     return total
   }
+}
+
+/**
+ * Whether the background has something to do that it may not know of. What is stuck is not: it would be asked about it after each
+ * of its runs, since they wake the EncryptionKey.
+ */
+function isNews(
+  { status }: EncryptionKey,
+  found: {
+    readonly current: { readonly version: string }
+    readonly usage: { readonly stale: number }
+    readonly compromised: number | undefined
+    readonly rotationAnswered: string | undefined
+  },
+): boolean {
+  const { current, usage, compromised, rotationAnswered } = found
+  const isNewStale = usage.stale !== status?.stale || current.version !== status.version
+  return (
+    (usage.stale > 0 && isNewStale) ||
+    ((compromised ?? 0) > 0 && compromised !== status?.compromised) ||
+    rotationAnswered !== status?.lastHandledRotateDataKeyAt
+  )
 }
 
 function refusal({ reason, message, passes }: Trouble, requeueAt: Date): Result {

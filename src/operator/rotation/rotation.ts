@@ -30,8 +30,6 @@ export interface RotationBounds {
   readonly parallel: number
   /** Milliseconds of rest after a batch for each that it took: what people wait for goes first. */
   readonly rest: number
-  /** Keys that one run wakes because they are compromised. */
-  readonly wakes: number
   /** Milliseconds after which a key that failed is tried again, doubled each time up to `max`. */
   readonly again: { readonly base: number; readonly max: number }
 }
@@ -40,9 +38,11 @@ const usual: RotationBounds = {
   batch: 100,
   parallel: 8,
   rest: 0.5,
-  wakes: 1000,
   again: { base: 15_000, max: 300_000 },
 }
+
+/** Keys of one query. */
+const compromisedPage = 1000
 
 export interface RotationOptions {
   readonly deps: OperatorDependencies
@@ -73,6 +73,10 @@ export class Rotation {
   readonly #bounds: RotationBounds
   /** Keys that failed, by their lines. */
   readonly #failures = new Map<string | null, Failure>()
+  /** How many compromised secrets each organization had when it was looked at last. */
+  readonly #compromised = new Map<string, number>()
+  /** Whether keys are being replaced: how many are left is worth another look. */
+  #lookAgain = false
 
   constructor(options: RotationOptions) {
     this.#options = options
@@ -81,11 +85,12 @@ export class Rotation {
 
   /**
    * Does what there is to do.
-   * @returns when the next run is due because of a failure; undefined when there was none
+   * @returns when the next run is due, after a failure or while keys are replaced; undefined when there is no hurry
    * @throws FencedError, or whatever PostgreSQL throws
    */
   async run(signal: AbortSignal): Promise<Date | undefined> {
     const { deps } = this.#options
+    this.#lookAgain = false
     const counts = await wrappedKeys(deps.pool, deps.installation)
     const work = organizationWork(counts).filter((organization) => this.#mayUseIts(organization))
     const ages = new Map(
@@ -108,6 +113,7 @@ export class Rotation {
     // Not before all of it went well: a key that is described and then fails would begin at the shortest wait each time.
     for (const line of currents.keys()) if (!this.#isLeftAlone(line)) this.#failures.delete(line)
     const due = [...this.#failures.values()].map(({ until }) => until)
+    if (this.#lookAgain) due.push(this.#options.clock.now() + this.#bounds.again.base)
     return due.length > 0 ? new Date(Math.min(...due)) : undefined
   }
 
@@ -199,14 +205,26 @@ export class Rotation {
     const { deps, clock, wake } = this.#options
     const { organizationId } = organization
     const before = compromisedBefore(key, new Date(clock.now()))
-    if (before === undefined) return
-    const reader = { organizationId, actor: operatorActor }
-    const made = keysMadeBefore(before, this.#bounds.wakes)
-    const { keys } = await inOrganization(deps.pool, reader, async (_tx, found) => found, [made])
-    for (const { namespace, name } of keys) {
-      wake(referenceKey('APIKey', namespace, name), 'its secret is compromised', 'low')
+    if (before === undefined) {
+      this.#compromised.delete(organizationId)
+      return
     }
-    if (keys.length > 0) this.#tell(organization)
+    const reader = { organizationId, actor: operatorActor }
+    let [count, after] = [0, undefined as string | undefined]
+    do {
+      const page = keysMadeBefore(before, { after, limit: compromisedPage })
+      const found = await inOrganization(deps.pool, reader, async (_tx, keys) => keys, [page])
+      for (const { namespace, name } of found) {
+        wake(referenceKey('APIKey', namespace, name), 'its secret is compromised', 'low')
+      }
+      count += found.length
+      after = found.length < compromisedPage ? undefined : found.at(-1)?.id
+    } while (after !== undefined)
+    // Only when there is news: otherwise a key that is suspended would be asked about for ever.
+    if (this.#compromised.get(organizationId) === count) return
+    this.#compromised.set(organizationId, count)
+    this.#tell(organization)
+    if (count > 0) this.#lookAgain = true
   }
 
   #isDue(key: EncryptionKey, { activeSince }: DataKeyAge): boolean {
