@@ -6,9 +6,14 @@ import { type KeyManagement, KeyManagementError } from './keymanagement.ts'
 import { localKeyManagement } from './local.ts'
 import type { KeyManagementSettings, KeyReference } from './reference.ts'
 import { vaultKeyManagement } from './vault.ts'
+import { withWholeKeys } from './wholekey.ts'
 
 /** Opens a KEK. Nothing is asked of its provider yet. @throws KeyManagementError when the settings for it are missing */
 export function openKey(reference: KeyReference, settings: KeyManagementSettings): KeyManagement {
+  return withWholeKeys(openProvider(reference, settings))
+}
+
+function openProvider(reference: KeyReference, settings: KeyManagementSettings): KeyManagement {
   switch (reference.provider) {
     case 'local': {
       const { keyFile } = settings.local ?? {}

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { KeyManagement } from './keymanagement.ts'
+import { withProof } from './proof.ts'
 import type { VaultSettings } from './reference.ts'
 import { vaultKeyManagement } from './vault.ts'
 
@@ -67,8 +68,11 @@ const wrapped = {
   provider: 'vault',
   keyId: 'transit/cardea',
   version: '1',
-  ciphertext: Buffer.from(ciphertext),
+  ciphertext: withProof(Buffer.from(ciphertext), dataKey, context),
 } as const
+const opening = (bytes: Uint8Array) => () => ({
+  body: { data: { plaintext: Buffer.from(bytes).toString('base64') } },
+})
 
 describe('an answer', () => {
   test.each([
@@ -104,6 +108,26 @@ describe('an answer', () => {
   ])('%s is none', async (_, body) => {
     answer = () => ({ body })
     await expect(open().unwrap(wrapped, context)).rejects.toMatchObject({ code: 'unreachable' })
+  })
+
+  test('with the data key is believed', async () => {
+    answer = opening(dataKey)
+    expect(await open().unwrap(wrapped, context)).toEqual(dataKey)
+  })
+
+  test.each([
+    ['another data key', randomBytes(32)],
+    ['half of it', dataKey.subarray(0, 16)],
+    ['nothing', Buffer.of()],
+  ])('with %s is not believed', async (_, bytes) => {
+    answer = opening(bytes)
+    await expect(open().unwrap(wrapped, context)).rejects.toMatchObject({ code: 'refused' })
+  })
+
+  test('that opens it in another place than it was wrapped for is not believed', async () => {
+    answer = opening(dataKey)
+    const opened = open().unwrap(wrapped, { namespace: 'globex' })
+    await expect(opened).rejects.toMatchObject({ code: 'refused' })
   })
 
   test.each(['vault:v0:AAAA', 'vault:v1:', 'hello', 1, undefined])(

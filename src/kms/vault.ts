@@ -6,6 +6,7 @@ import {
   KeyManagementError,
   type WrappedKey,
 } from './keymanagement.ts'
+import { expectProof, splitProof, withProof } from './proof.ts'
 import { type KeyReference, type VaultSettings } from './reference.ts'
 import { failure, unfit, vaultError } from './vaulterror.ts'
 import { type VaultAnswer, VaultConnection } from './vaulthttp.ts'
@@ -16,7 +17,8 @@ const types = new Set<unknown>(['aes256-gcm96', 'chacha20-poly1305', 'xchacha20-
 
 /**
  * A KEK of a transit engine of HashiCorp Vault or OpenBao. The context is transit's `associated_data`. A version is
- * transit's number of it, which its ciphertexts begin with: `vault:v3:…`.
+ * transit's number of it, which its ciphertexts begin with: `vault:v3:…`. Behind them stands a proof (`withProof`), so that
+ * a server that answers with some other data key is not believed.
  *
  * Vault knows no disabled key. A version can be shut out by `min_decryption_version` (`disabled`), OpenBao's can be
  * soft-deleted (`pending_deletion`), and a policy can take the right away (`denied`).
@@ -50,15 +52,18 @@ export function vaultKeyManagement(
       const { ciphertext } = dataOf(answer, keyId)
       const version = typeof ciphertext === 'string' ? versionOf(ciphertext) : undefined
       if (version === undefined) throw failure('unreachable', keyId)
-      return { provider: 'vault', keyId, version, ciphertext: Buffer.from(String(ciphertext)) }
+      const whole = withProof(Buffer.from(String(ciphertext)), dataKey, context)
+      return { provider: 'vault', keyId, version, ciphertext: whole }
     },
     async unwrap(wrapped, context, signal) {
-      const ciphertext = expectOwn(wrapped, keyId)
-      const body = { ciphertext, ...associated(context) }
+      const parts = expectOwn(wrapped, keyId)
+      const body = { ciphertext: parts.ciphertext.toString('latin1'), ...associated(context) }
       const answer = await server.ask('POST', `${mount}/decrypt/${name}`, body, signal)
       const { plaintext } = dataOf(answer, keyId)
       if (typeof plaintext !== 'string') throw failure('unreachable', keyId)
-      return Buffer.from(plaintext, 'base64')
+      const dataKey = Buffer.from(plaintext, 'base64')
+      expectProof(parts, dataKey, context)
+      return dataKey
     },
     describe,
     async close() {
@@ -69,15 +74,17 @@ export function vaultKeyManagement(
 }
 
 /** @throws KeyManagementError when it is another key's, or no ciphertext in transit's one spelling */
-function expectOwn({ provider, keyId, version, ciphertext }: WrappedKey, own: string): string {
+function expectOwn({ provider, keyId, version, ciphertext }: WrappedKey, own: string) {
   if (provider !== 'vault' || keyId !== own) {
     const other = `${provider} key ${keyId.slice(0, 200)}`
     const message = `the data key was wrapped by ${other}, which is not ${own}: name that key`
     throw new KeyManagementError('not_found', message)
   }
-  const text = ciphertext.toString('latin1')
-  if (versionOf(text) !== version) throw failure('refused', own)
-  return text
+  const parts = splitProof(ciphertext)
+  if (!parts || versionOf(parts.ciphertext.toString('latin1')) !== version) {
+    throw failure('refused', own)
+  }
+  return parts
 }
 
 /** The version in a ciphertext; undefined when it is not in its one spelling. */

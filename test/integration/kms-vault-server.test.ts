@@ -7,6 +7,7 @@ import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../../hack/local/port.ts'
 import type { KeyManagement } from '../../src/kms/keymanagement.ts'
+import { splitProof, withProof } from '../../src/kms/proof.ts'
 import type { VaultSettings } from '../../src/kms/reference.ts'
 import { vaultKeyManagement } from '../../src/kms/vault.ts'
 import { selfSigned } from '../support/certificate.ts'
@@ -131,9 +132,9 @@ describe('the key', () => {
     const kms = open(await bao.createKey())
     // One that has everything that could be spelt otherwise.
     let wrapped = await kms.wrap(dataKey, context)
-    const text = (): string => wrapped.ciphertext.toString()
+    const text = (): string => String(splitProof(wrapped.ciphertext)?.ciphertext)
     while (respell(text()) === text()) wrapped = await kms.wrap(dataKey, context)
-    const ciphertext = Buffer.from(respell(text()))
+    const ciphertext = withProof(Buffer.from(respell(text())), dataKey, context)
     await expect(kms.unwrap({ ...wrapped, ciphertext }, context)).rejects.toMatchObject({
       code: 'refused',
     })
