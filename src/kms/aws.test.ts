@@ -102,6 +102,39 @@ test('a key of a custom key store, whose material has no id, has one version', a
   expect(await kms.unwrap(wrapped, context)).toEqual(dataKey)
 })
 
+test('what was wrapped before AWS numbered the material opens afterwards, and is stale', async () => {
+  const material = 'a'.repeat(64)
+  answer = kmsWithMaterial(() => material, { CurrentKeyMaterialId: undefined })
+  const wrapped = await kms.wrap(dataKey, context)
+  answer = kmsWithMaterial(() => material)
+  expect(await kms.describe()).toEqual({ keyId: arn, version: material })
+  expect(await kms.unwrap(wrapped, context)).toEqual(dataKey)
+})
+
+test('what was wrapped while AWS numbered the material opens when it does so no more, and is stale', async () => {
+  const material = 'a'.repeat(64)
+  answer = kmsWithMaterial(() => material)
+  const wrapped = await kms.wrap(dataKey, context)
+  const numbering = kmsWithMaterial(() => material, { CurrentKeyMaterialId: undefined })
+  answer = (operation, body) => {
+    const { body: said } = numbering(operation, body)
+    return { body: { ...said, KeyMaterialId: undefined } }
+  }
+  expect(await kms.unwrap(wrapped, context)).toEqual(dataKey)
+  expect(await kms.describe()).toEqual({ keyId: arn, version: '1' })
+  expect(await kms.unwrap(wrapped, context)).toEqual(dataKey)
+})
+
+test.each(['b'.repeat(64), '2', ''])(
+  'a version that AWS contradicts is refused: "%s"',
+  async (version) => {
+    answer = kmsWithMaterial(() => 'a'.repeat(64))
+    const wrapped = await kms.wrap(dataKey, context)
+    const opened = kms.unwrap({ ...wrapped, version }, context)
+    await expect(opened).rejects.toMatchObject({ code: 'refused' })
+  },
+)
+
 test('opening takes one request once the key is known', async () => {
   answer = kmsWithMaterial(() => 'a')
   const wrapped = await kms.wrap(dataKey, context)

@@ -14,6 +14,8 @@ interface Opened {
 
 /** The version of a key whose material AWS does not number: one in a custom key store. */
 const onlyVersion = '1'
+/** AWS's numbers of materials. */
+const materialId = /^[0-9a-f]{64}$/
 
 /**
  * A symmetric KEK of AWS KMS. Credentials come from the SDK's own chain: IRSA, EKS Pod Identity, an instance's role, the
@@ -114,7 +116,7 @@ export function awsKeyManagement(
       if (!parts) throw failure('refused', name)
       const { plaintext, version } = await decrypt(key, parts.ciphertext, context, signal)
       try {
-        if (version !== wrapped.version) throw failure('refused', name)
+        if (!agrees(wrapped.version, version)) throw failure('refused', name)
         expectProof(parts, plaintext, context)
         return plaintext
       } catch (error) {
@@ -139,6 +141,15 @@ async function open(region: string, endpoint: string | undefined): Promise<Opene
   // Whoever repeats is `patient`.
   const settings = { region, maxAttempts: 1, ...(endpoint !== undefined && { endpoint }) }
   return { sdk, client: new sdk.KMSClient(settings) }
+}
+
+/**
+ * Whether a wrap says of itself what AWS says of it. AWS may begin to number a key's material, or stop: what says less than
+ * the other is stale, and is wrapped anew, but is no forgery.
+ */
+function agrees(label: string, version: string): boolean {
+  if (label === version || label === onlyVersion) return true
+  return version === onlyVersion && materialId.test(label)
 }
 
 interface KnownKey {
