@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { apiKeyKind } from '../../src/api/v1alpha1/apikey.ts'
 import { kinds } from '../../src/api/v1alpha1/kinds.ts'
+import { organizationKind } from '../../src/api/v1alpha1/organization.ts'
 import { text } from '../../src/api/v1alpha1/text.ts'
 import { assertDefaultsTold, fieldsOf } from './fields.ts'
 import { table } from './markdown.ts'
@@ -36,10 +37,14 @@ test('a page explains the reasons of its kind and no others', () => {
 test('the index links every kind', () => {
   const index = indexPage(kinds, '')
   for (const kind of kinds) expect(index).toContain(`| [${kind.kind}](${kind.singular}.md) | \``)
+  // What a reason means for one kind alone stands below what it means for the others.
+  expect(index).toMatch(
+    /^\| `SecretNotFound` \|.*\n\| `SecretNotFound` of a ProviderCredential \|/m,
+  )
 })
 
 test('fields are listed depth first, with the elements of lists', () => {
-  const schema = structuralSchema(kinds[0]?.spec ?? z.never(), 'x')
+  const schema = structuralSchema(organizationKind.spec, 'x')
   const paths = fieldsOf(schema).map(({ path }) => path)
   expect(paths.slice(0, 7)).toEqual([
     'displayName',

@@ -4,6 +4,7 @@ import {
   conditionTypes,
   type Outcome,
   type Reason,
+  type ReasonFacts,
   reasons,
 } from '../../src/api/v1alpha1/conditions.ts'
 import type { KindDefinition } from '../../src/api/v1alpha1/resource.ts'
@@ -79,7 +80,15 @@ export function indexPage(kinds: readonly KindDefinition[], guide: string): stri
     '## Conditions',
     conditionTable(conditionTypes),
     '## Reasons',
-    reasonTable(Object.keys(reasons) as Reason[]),
+    table(
+      reasonColumns,
+      (Object.keys(reasons) as Reason[]).flatMap((name) => [
+        reasonRow(code(name), reasons[name]),
+        ...kinds.flatMap(({ kind, reasonFacts }) =>
+          reasonFacts?.[name] ? [reasonRow(`${code(name)} of a ${kind}`, reasonFacts[name])] : [],
+        ),
+      ]),
+    ),
   )
 }
 
@@ -119,13 +128,16 @@ const shownAs: Readonly<Record<Outcome, string>> = {
   deleting: 'Reconciling, deletion',
 }
 
+const reasonColumns = ['reason', 'with', 'who acts', 'meaning and remedy']
+
+function reasonRow(name: string, { outcome, actor, means }: ReasonFacts): readonly string[] {
+  return [name, shownAs[outcome], actor, means]
+}
+
 function reasonTable(names: readonly Reason[], facts: KindDefinition['reasonFacts'] = {}): string {
   return table(
-    ['reason', 'with', 'who acts', 'meaning and remedy'],
-    names.map((name) => {
-      const { outcome, actor, means } = facts[name] ?? reasons[name]
-      return [code(name), shownAs[outcome], actor, means]
-    }),
+    reasonColumns,
+    names.map((name) => reasonRow(code(name), facts[name] ?? reasons[name])),
   )
 }
 

@@ -131,7 +131,7 @@ test('the auth service may not reach the API server', () => {
 test.each([
   [{}, true],
   [{ 'kms.key': 'aws:eu-west-1:alias/cardea' }, false],
-  [{ 'kms.key': 'aws:eu-west-1:alias/cardea', 'kms.allowedKeys': ['former=local'] }, true],
+  [{ 'kms.key': 'aws:eu-west-1:alias/cardea', 'kms.allowedKeys': ['*=local'] }, true],
   [{ 'kms.key': 'vault:transit/local', 'kms.allowedKeys': ['*=vault:transit/*'] }, false],
 ])(
   'with %j the key file is awaited only where the local key is one of those',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { cidr } from './cidr.ts'
+import { keyReasons } from './conditions.ts'
 import { celSeconds, duration, secondsOf } from './duration.ts'
 import { deletionPolicy, lifecycle } from './lifecycle.ts'
 import { mapOf, setOf } from './list.ts'
@@ -211,7 +212,7 @@ export const apiKeyKind = defineKind({
     'LifetimeTooLong',
     'DuplicateDigest',
     'Expired',
-    'KeyManagementUnavailable',
+    ...keyReasons,
   ],
   columns: [
     {

@@ -112,7 +112,7 @@ export const reasons = {
     outcome: 'stalled',
     actor: 'administrator',
     means:
-      'adoptionPolicy is IfUnowned, but the operator does not allow this namespace to adopt an Organization. The administrator lists it in CARDEA_ADOPT_ORGANIZATIONS.',
+      'adoptionPolicy is IfUnowned, but the operator does not allow this namespace to adopt an Organization. The administrator lists it in operator.adoptOrganizations of the chart (CARDEA_ADOPT_ORGANIZATIONS).',
   },
   SecretConflict: {
     outcome: 'stalled',
@@ -148,7 +148,7 @@ export const reasons = {
     outcome: 'stalled',
     actor: 'administrator',
     means:
-      'secretRef.format is Plain, and the operator does not allow plain Secrets. Use Envelope, or have the administrator set CARDEA_ALLOW_PLAIN_SECRETS.',
+      'secretRef.format is Plain, and the operator does not allow plain Secrets. Use Envelope, or have the administrator set operator.allowPlainSecrets of the chart (CARDEA_ALLOW_PLAIN_SECRETS).',
   },
   QuotaExceeded: {
     outcome: 'stalled',
@@ -178,19 +178,19 @@ export const reasons = {
     outcome: 'retry',
     actor: 'administrator',
     means:
-      'The key management service did not answer or refused. The operator tries again; keys that are in force stay in force.',
+      'The key management service did not answer, or was asked too often. The operator tries again; keys that are in force stay in force.',
   },
   KeyNotAllowed: {
     outcome: 'stalled',
     actor: 'administrator',
     means:
-      'The installation does not let this namespace use the key. The administrator lists it in CARDEA_KMS_KEYS, under the name that the message gives.',
+      'The installation does not let this namespace use the key. The administrator lists it in kms.allowedKeys of the chart (CARDEA_KMS_KEYS), under the name that the message gives.',
   },
   KeyDisabled: {
     outcome: 'stalled',
     actor: 'administrator',
     means:
-      'The key is disabled at its provider. Its administrator enables it; it is probed again every few minutes.',
+      'The key is disabled at its provider. Its administrator enables it; it is tried again now and then.',
   },
   KeyPendingDeletion: {
     outcome: 'stalled',
@@ -202,19 +202,19 @@ export const reasons = {
     outcome: 'stalled',
     actor: 'administrator',
     means:
-      'The provider does not let Cardea use the key. The administrator gives the service accounts of Cardea the right to describe it, to wrap and to unwrap.',
+      'The provider does not let Cardea use the key. The administrator gives the operator the right to describe it, to wrap and to unwrap, and the auth service the right to describe it and to unwrap.',
   },
   KeyNotFound: {
     outcome: 'stalled',
     actor: 'author',
     means:
-      'The provider has no key of this name, or the installation is not set up for the provider. Correct the name, or have the key made.',
+      'The provider has no key of this name, or the installation is not set up for the provider. Correct the name, have the key made, or have it allowed in kms.allowedKeys of the chart (CARDEA_KMS_KEYS).',
   },
   KeyUnsuitable: {
     outcome: 'stalled',
     actor: 'author',
     means:
-      'The key is there but cannot wrap and unwrap data keys: it is of another type or made for another use. Choose a symmetric key for encryption and decryption.',
+      "The key is there but cannot wrap and unwrap data keys: it is of another type or made for another use. Choose a key of the sort that the provider's guide names.",
   },
   EncryptionKeyNotFound: {
     outcome: 'wait',
@@ -243,3 +243,14 @@ export const reasons = {
 } as const satisfies Readonly<Record<string, ReasonFacts>>
 
 export type Reason = keyof typeof reasons
+
+/** What may keep a resource from having something wrapped by the key of its Organization, or opened. */
+export const keyReasons = [
+  'KeyManagementUnavailable',
+  'KeyNotAllowed',
+  'KeyDisabled',
+  'KeyPendingDeletion',
+  'PermissionDenied',
+  'KeyNotFound',
+  'KeyUnsuitable',
+] as const satisfies readonly Reason[]

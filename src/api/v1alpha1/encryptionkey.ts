@@ -3,7 +3,7 @@ import { duration } from './duration.ts'
 import { mapOf } from './list.ts'
 import { defineKind, type Resource } from './resource.ts'
 import { type Rule, withRules } from './rule.ts'
-import { commonStatus } from './status.ts'
+import { observedStatus } from './status.ts'
 import { matching, text } from './text.ts'
 import { observedTime, timestamp } from './timestamp.ts'
 
@@ -122,7 +122,7 @@ const versionStatus = z.object({
 })
 
 const encryptionKeyStatus = z.object({
-  ...commonStatus,
+  ...observedStatus,
   provider: z.enum(keyProviders).describe('Who has the key.').optional(),
   keyId: text(2048).describe('The name that its provider has for it.').optional(),
   version: text(256).describe('The version that wraps from now on.').optional(),
@@ -166,6 +166,7 @@ export const encryptionKeyKind = defineKind({
     'An EncryptionKey is a key in a key management service that wraps the data keys of the organizations that choose it by spec.encryptionKeyRef. It is probed by a wrap and an unwrap, and its status shows what is wrapped by which version. The key itself is made, rotated and disabled at its provider; no credential of a provider is ever in a resource.',
   spec: encryptionKeySpec,
   status: encryptionKeyStatus,
+  hasRecord: false,
   reasons: [
     'KeyNotAllowed',
     'KeyDisabled',

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { keyReasons } from './conditions.ts'
 import { celSeconds, duration, secondsOf } from './duration.ts'
 import { deletionPolicy, lifecycle } from './lifecycle.ts'
 import { mapOf, setOf } from './list.ts'
@@ -210,7 +211,7 @@ const organizationStatus = z.object({
   ...commonStatus,
   encryptionKey: text(2200)
     .describe(
-      'The key that wraps for the organization, as CARDEA_KMS_KEYS names it. Absent: the key of the installation.',
+      'The key that wraps for the organization, as kms.allowedKeys of the chart (CARDEA_KMS_KEYS) would list it. Absent: the key of the installation.',
     )
     .optional(),
 })
@@ -237,7 +238,7 @@ export const organizationKind = defineKind({
     'AdoptionNotAllowed',
     'EncryptionKeyNotFound',
     'EncryptionKeyNotReady',
-    'KeyManagementUnavailable',
+    ...keyReasons,
     'DeletionBlocked',
     'HasChildren',
   ],

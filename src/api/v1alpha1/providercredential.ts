@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { keyReasons } from './conditions.ts'
 import { deletionPolicy, lifecycle } from './lifecycle.ts'
 import { mapOf } from './list.ts'
 import { dnsLabel, objectName } from './name.ts'
@@ -108,7 +109,7 @@ export const providerCredentialKind = defineKind({
     'SecretKeyNotFound',
     'InvalidValue',
     'DuplicateProvider',
-    'KeyManagementUnavailable',
+    ...keyReasons,
   ],
   reasonFacts: {
     SecretNotFound: {

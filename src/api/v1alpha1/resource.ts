@@ -48,14 +48,14 @@ export interface KindDefinition<Kind extends string = string> extends ResourceKi
 }
 
 /** Completes the definition of a kind with what all kinds share. */
-export function defineKind<const Kind extends string>(
-  definition: Omit<
-    KindDefinition<Kind>,
-    'group' | 'version' | 'singular' | 'namespaced' | 'nameRules'
-  > & {
-    readonly nameRules?: readonly NameRule[]
-  },
-): KindDefinition<Kind> {
+export function defineKind<const Kind extends string>({
+  hasRecord = true,
+  ...definition
+}: Omit<KindDefinition<Kind>, 'group' | 'version' | 'singular' | 'namespaced' | 'nameRules'> & {
+  readonly nameRules?: readonly NameRule[]
+  /** Whether there is a record in the database, which has an identity and may belong to another. */
+  readonly hasRecord?: boolean
+}): KindDefinition<Kind> {
   return {
     group,
     version,
@@ -63,17 +63,17 @@ export function defineKind<const Kind extends string>(
     singular: definition.kind.toLowerCase(),
     nameRules: [],
     ...definition,
-    columns: [...definition.columns, ...commonColumns],
-    reasons: [...commonReasons, ...definition.reasons],
+    columns: [
+      ...definition.columns,
+      ...commonColumns.filter(({ jsonPath }) => hasRecord || jsonPath !== '.status.id'),
+    ],
+    reasons: [...commonReasons, ...(hasRecord ? recordReasons : []), ...definition.reasons],
   }
 }
 
-const commonReasons: readonly Reason[] = [
-  'Succeeded',
-  'ProgressingWithRetry',
-  'ReconcileError',
-  'Conflict',
-]
+const commonReasons: readonly Reason[] = ['Succeeded', 'ProgressingWithRetry', 'ReconcileError']
+
+const recordReasons: readonly Reason[] = ['Conflict']
 
 const commonColumns: readonly PrinterColumn[] = [
   {

@@ -20,12 +20,7 @@ const condition = z.object({
 })
 
 /** What every status has. */
-export const commonStatus = {
-  id: text(64)
-    .describe(
-      'The stable identity of the record in Cardea. It survives a rename of the cluster and a restore from a backup.',
-    )
-    .optional(),
+export const observedStatus = {
   observedGeneration: generation()
     .describe('The metadata.generation that the operator last dealt with. -1: none yet.')
     .optional(),
@@ -39,4 +34,14 @@ export const commonStatus = {
       'What is the case, by type. Ready is always present; Reconciling and Stalled exclude each other.',
     )
     .optional(),
+}
+
+/** What the status of a kind with a record in the database has. */
+export const commonStatus = {
+  id: text(64)
+    .describe(
+      'The stable identity of the record in Cardea. It survives a rename of the cluster and a restore from a backup.',
+    )
+    .optional(),
+  ...observedStatus,
 }

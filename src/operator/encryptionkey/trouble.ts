@@ -8,8 +8,10 @@ export interface Trouble {
   readonly passes: boolean
 }
 
+type Remedies = Readonly<Record<KeyManagementCode, readonly [reason: Reason, remedy: string]>>
+
 /** Who must act, and what for. */
-const remedies: Readonly<Record<KeyManagementCode, readonly [reason: Reason, remedy: string]>> = {
+const remedies: Remedies = {
   unreachable: ['KeyManagementUnavailable', 'nobody need act if it comes back; it is tried again'],
   throttled: ['KeyManagementUnavailable', 'it is tried again, more slowly'],
   denied: [
@@ -25,12 +27,15 @@ const remedies: Readonly<Record<KeyManagementCode, readonly [reason: Reason, rem
     'KeyNotFound',
     "correct the spec, have the key made, or have the installation's administrator set the provider up",
   ],
-  refused: ['KeyUnsuitable', 'choose a symmetric key for encryption and decryption'],
+  refused: ['KeyUnsuitable', "choose a key of the sort that the provider's guide names"],
 }
 
-/** What a failed probe says. */
-export function troubleOf(error: KeyManagementError): Trouble {
-  const [reason, remedy] = remedies[error.code]
+/**
+ * What a failed probe says.
+ * @param own remedies for whoever did not name the key themselves
+ */
+export function troubleOf(error: KeyManagementError, own: Partial<Remedies> = {}): Trouble {
+  const [reason, remedy] = own[error.code] ?? remedies[error.code]
   return { reason, message: `${sentence(error.message)}: ${remedy}.`, passes: error.passes }
 }
 
@@ -45,7 +50,7 @@ export function notAllowed(namespace: string, line: string, alias = false): Trou
     : `Namespace "${namespace}" may not use the key ${line}`
   return {
     reason: 'KeyNotAllowed',
-    message: `${why}: the installation's administrator adds ${namespace}=${line} to CARDEA_KMS_KEYS, or choose an allowed key.`,
+    message: `${why}: the installation's administrator adds ${namespace}=${line} to kms.allowedKeys of the chart (CARDEA_KMS_KEYS), or choose an allowed key.`,
     passes: false,
   }
 }
