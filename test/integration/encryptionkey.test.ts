@@ -161,7 +161,7 @@ test.each([
 test('a key that the namespace may not use is refused before its provider is asked', async () => {
   await apply(anEncryptionKey(ns, 'forbidden', vault('private')))
   const live = await whenReady('encryptionkey', ns, 'forbidden', 'False', 'KeyNotAllowed')
-  expect(messageOf(live)).toContain(`${ns}=vault:transit/private to CARDEA_KMS_KEYS`)
+  expect(messageOf(live)).toContain(`${ns}=vault:transit/private to kms.allowedKeys`)
   expect(keys['private']?.wraps).toBe(0)
   await apply(anEncryptionKey(ns, 'forbidden', vault('one')))
   await whenReady('encryptionkey', ns, 'forbidden')
