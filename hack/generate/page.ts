@@ -82,12 +82,7 @@ export function indexPage(kinds: readonly KindDefinition[], guide: string): stri
     '## Reasons',
     table(
       reasonColumns,
-      (Object.keys(reasons) as Reason[]).flatMap((name) => [
-        reasonRow(code(name), reasons[name]),
-        ...kinds.flatMap(({ kind, reasonFacts }) =>
-          reasonFacts?.[name] ? [reasonRow(`${code(name)} of a ${kind}`, reasonFacts[name])] : [],
-        ),
-      ]),
+      (Object.keys(reasons) as Reason[]).flatMap((name) => reasonRows(name, kinds)),
     ),
   )
 }
@@ -132,6 +127,17 @@ const reasonColumns = ['reason', 'with', 'who acts', 'meaning and remedy']
 
 function reasonRow(name: string, { outcome, actor, means }: ReasonFacts): readonly string[] {
   return [name, shownAs[outcome], actor, means]
+}
+
+/** What a reason means, and what it means for those kinds for which it is another thing. */
+function reasonRows(
+  name: Reason,
+  kinds: readonly KindDefinition[],
+): readonly (readonly string[])[] {
+  const special = kinds.flatMap(({ kind, reasonFacts }) =>
+    reasonFacts?.[name] ? [reasonRow(`${code(name)} of a ${kind}`, reasonFacts[name])] : [],
+  )
+  return [reasonRow(code(name), reasons[name]), ...special]
 }
 
 function reasonTable(names: readonly Reason[], facts: KindDefinition['reasonFacts'] = {}): string {
