@@ -50,6 +50,8 @@ function wiped(at: Date): string {
 /** Settings of an organization, or of a project, as far as the auth service may read them. */
 export interface SettingsRow {
   readonly name: string
+  /** Of the Organization that declares it; null: it was made through the API. */
+  readonly ownerNamespace: string | null
   readonly settings: Readonly<Record<string, unknown>>
 }
 
@@ -62,7 +64,7 @@ export function resolveReadings(provider: string, projectId: string | undefined)
   const which = `where ${live(provider)} and ${scope}`
   const inForce = `revoked_at is null and provider_credential_id in (select id from cardea.provider_credentials ${which})`
   return [
-    settingsOf('cardea.organizations', 'true'),
+    settingsOf('cardea.organizations', 'true', 'owner_namespace'),
     projectId === undefined ? nothing : settingsOf('cardea.projects', `id = ${literal(projectId)}`),
     credentials(which, (rows) => rows),
     versions(`where ${inForce}`, (rows) => rows),
@@ -73,9 +75,13 @@ export function resolveReadings(provider: string, projectId: string | undefined)
   ] as const
 }
 
-function settingsOf(table: string, condition: string): Reading<SettingsRow | undefined> {
+function settingsOf(
+  table: string,
+  condition: string,
+  namespace = 'null',
+): Reading<SettingsRow | undefined> {
   return {
-    text: `select name, settings from ${table} where ${condition} and deleted_at is null`,
+    text: `select name, settings, ${namespace} as "ownerNamespace" from ${table} where ${condition} and deleted_at is null`,
     decode: ([row]) => row as SettingsRow | undefined,
   }
 }

@@ -18,7 +18,7 @@ const kek = localKeyManagement(() => file)
 const value = Buffer.from('sk-canary')
 
 async function dataKey(version = 1, id = organizationId): Promise<DataKeyRow> {
-  const made = await makeDataKey(kek, id, version)
+  const made = await makeDataKey(kek, kek, id, version)
   return { ...made, createdAt: new Date(0), retiredAt: null }
 }
 
@@ -35,7 +35,12 @@ function keys(options: Partial<DataKeysOptions> = {}) {
   const advance = (by: number): void => {
     now += by
   }
-  return { dataKeys, unwraps: () => unwraps, advance }
+  return {
+    dataKeys: dataKeys.of('acme'),
+    sweep: () => dataKeys.sweep(),
+    unwraps: () => unwraps,
+    advance,
+  }
 }
 
 test('what was sealed opens, and the KMS is asked once', async () => {
@@ -65,12 +70,12 @@ test('a key is asked for again after its time, and after its uses', async () => 
 })
 
 test('a key that is dropped is zeroed', async () => {
-  const { dataKeys, advance } = keys({ bounds: { lifetime: 1000 } })
+  const { dataKeys, sweep, advance } = keys({ bounds: { lifetime: 1000 } })
   const row = await dataKey()
   const key = await dataKeys.derive(row, (bytes) => bytes)
   expect(key.every((byte) => byte === 0)).toBe(false)
   advance(1000)
-  dataKeys.sweep()
+  sweep()
   expect(key.every((byte) => byte === 0)).toBe(true)
 })
 
@@ -102,4 +107,32 @@ test('a KMS that is away is told of, and asked again the next time', async () =>
   await expect(dataKeys.seal(row, column, value)).rejects.toThrow('away')
   away = false
   await dataKeys.seal(row, column, value)
+})
+
+test('one who gives up does not take the others along', async () => {
+  let answer = (): void => {}
+  const waiting = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  const unwrap: typeof kek.unwrap = async (...given) => {
+    await waiting
+    return kek.unwrap(...given)
+  }
+  const { dataKeys } = keys({ keyring: keyringOf({ ...kek, unwrap }) })
+  const row = await dataKey()
+  const hasty = new AbortController()
+  const first = dataKeys.seal(row, column, value, hasty.signal)
+  const second = dataKeys.seal(row, column, value)
+  hasty.abort(new Error('given up'))
+  await expect(first).rejects.toThrow()
+  answer()
+  expect((await second).length).toBeGreaterThan(0)
+})
+
+test('what is no data key is refused, and not kept', async () => {
+  const keyring = keyringOf({ ...kek, unwrap: async () => Buffer.alloc(0) })
+  const { dataKeys } = keys({ keyring })
+  await expect(dataKeys.seal(await dataKey(), column, value)).rejects.toMatchObject({
+    code: 'refused',
+  })
 })

@@ -56,7 +56,11 @@ export async function runUnwrap(args: readonly string[]): Promise<number> {
         ? await fromCluster(values.namespace, positionals)
         : fromFile(values.file, values, positionals)
     const keyring = openKeyring(readKmsConfig(process.env))
-    const plaintext = await open(keyring, sealed.envelope, sealed.context)
+    const plaintext = await open(
+      keyring.of(sealed.context['namespace'] ?? null),
+      sealed.envelope,
+      sealed.context,
+    )
     process.stdout.write(plaintext)
     if (process.stdout.isTTY || values.newline) process.stdout.write('\n')
     return 0

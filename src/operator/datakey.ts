@@ -23,7 +23,13 @@ export async function activeDataKey(
   if (active) return active
   const version = known.nextDataKey
   // Before the transaction: no lock is held while the KMS is asked.
-  const made = await makeDataKey(kekOf(deps, organization), organization.id, version, signal)
+  const made = await makeDataKey(
+    kekOf(deps, organization),
+    deps.keyring.of(organization.ownerNamespace),
+    organization.id,
+    version,
+    signal,
+  )
   const tenant = {
     organizationId: organization.id,
     actor: operatorActor,

@@ -11,7 +11,7 @@ import { describeReference, type KeyReference } from '../kms/reference.ts'
 export interface OperatorDependencies {
   readonly pool: pg.Pool
   readonly keyring: Keyring
-  readonly dataKeys: Pick<DataKeys, 'seal' | 'open' | 'derive'>
+  readonly dataKeys: Pick<DataKeys, 'of'>
   readonly secrets: Pick<OwnedSecrets, 'deliver' | 'namesOf' | 'read' | 'withdraw'>
   /** The name of this installation: several may share a database. */
   readonly installation: string
@@ -40,9 +40,25 @@ export function ownerOf(
   return { installation: deps.installation, namespace, name }
 }
 
+/** A namespace may not use the key that an organization of it chose. */
+export class KeyNotAllowedError extends KeyManagementError {
+  readonly namespace: string
+  /** The key, as `describeReference` writes it. */
+  readonly line: string
+
+  constructor(namespace: string, line: string) {
+    super(
+      'denied',
+      `namespace "${namespace}" may not use the key ${line}: list it in kms.allowedKeys of the chart (CARDEA_KMS_KEYS)`,
+    )
+    this.namespace = namespace
+    this.line = line
+  }
+}
+
 /**
  * The KEK that wraps for an organization from now on.
- * @throws KeyManagementError `denied` when its namespace may not use the key that it chose: what is wrapped would not open
+ * @throws KeyNotAllowedError when its namespace may not use the key that it chose: what is wrapped would not open
  */
 export function kekOf(
   { keyring }: Pick<OperatorDependencies, 'keyring'>,
@@ -52,8 +68,5 @@ export function kekOf(
   const reference = organization.encryptionKey as KeyReference
   const namespace = organization.ownerNamespace ?? ''
   if (keyring.allows(namespace, reference)) return keyring.key(reference)
-  throw new KeyManagementError(
-    'denied',
-    `namespace "${namespace}" may not use the key ${describeReference(reference)}: list it in CARDEA_KMS_KEYS`,
-  )
+  throw new KeyNotAllowedError(namespace, describeReference(reference))
 }

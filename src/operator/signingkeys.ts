@@ -106,7 +106,10 @@ async function examineKeys(keyring: Keyring, keys: readonly SigningKeyRow[]) {
 
 /** Whether the envelope holds the private half of exactly what is published. */
 async function isSound(keyring: Keyring, key: SigningKeyRow): Promise<boolean> {
-  const { id, publicJwk } = publishedHalf(await openSigningKey(keyring, key), key.algorithm)
+  const { id, publicJwk } = publishedHalf(
+    await openSigningKey(keyring.of(null), key),
+    key.algorithm,
+  )
   return id === key.id && isDeepStrictEqual(publicJwk, key.publicJwk)
 }
 
@@ -132,7 +135,7 @@ function isSealedBy({ kek }: Envelope, now: { keyId: string; version: string }):
 
 async function sealAnew(keyring: Keyring, key: SigningKeyRow): Promise<Envelope> {
   const context = signingKeyContext(key.installation, key.id)
-  const pkcs8 = await open(keyring, key.privateKey as Envelope, context)
+  const pkcs8 = await open(keyring.of(null), key.privateKey as Envelope, context)
   try {
     return await seal(keyring.default, pkcs8, context)
   } finally {

@@ -100,10 +100,10 @@ async function opened(organizationId: string): Promise<readonly string[]> {
       providerCredentialId: row.provider_credential_id,
       id: row.id,
     })
-    const text = await reader.open(dataKey, place, row.sealed)
-    const expected = await reader.derive(dataKey, (each) =>
-      fingerprintOf(each, organizationId, text),
-    )
+    const text = await reader.of(ns).open(dataKey, place, row.sealed)
+    const expected = await reader
+      .of(ns)
+      .derive(dataKey, (each) => fingerprintOf(each, organizationId, text))
     expect(row.fingerprint).toBe(expected)
     values.push(text.toString())
   }

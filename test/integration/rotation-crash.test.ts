@@ -57,7 +57,7 @@ async function held(version?: string): Promise<readonly string[]> {
     rows.map(async ({ envelope, api_key_id }) => {
       if (version !== undefined) expect(envelope.kek.version).toBe(version)
       const context = apiKeyContext(scene.ns, envelope.aad.name, api_key_id)
-      return (await open(keyringWith(), envelope, context)).toString()
+      return (await open(keyringWith().of(scene.ns), envelope, context)).toString()
     }),
   )
 }

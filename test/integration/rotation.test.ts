@@ -83,7 +83,7 @@ async function held(
   const envelope = parseEnvelope(Buffer.from(secret?.data?.['envelope'] ?? '', 'base64').toString())
   if (!envelope) throw new Error('no envelope')
   const context = apiKeyContext(ns, `${apiKey}-secret`, live?.status.id)
-  const key = (await open(keyring, envelope, context)).toString()
+  const key = (await open(keyring.of(ns), envelope, context)).toString()
   const label = secret?.metadata.labels?.['cardea.dev/kek-version']
   return { key, kek: `${envelope.kek.id}/${envelope.kek.version}`, label }
 }

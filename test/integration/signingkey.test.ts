@@ -67,7 +67,7 @@ test('no column has a private key in the clear', async () => {
   const { maintain, keys, end } = await anInstallation('clear')
   await maintain()
   for (const key of await keys()) {
-    const opened = await openSigningKey(keyring, key)
+    const opened = await openSigningKey(keyring.of(null), key)
     const { d = '' } = opened.export({ format: 'jwk' })
     expect(d).not.toBe('')
     expect(JSON.stringify(key)).not.toContain(d)
@@ -85,7 +85,7 @@ test('a new version of the default key seals them anew, and they open still', as
   expect(sealed.map(({ privateKey }) => (privateKey as { kek: object }).kek)).toEqual(
     sealed.map(() => expect.objectContaining({ version: '2' })),
   )
-  for (const key of sealed) await openSigningKey(keyring, key)
+  for (const key of sealed) await openSigningKey(keyring.of(null), key)
   await end()
 })
 

@@ -52,10 +52,10 @@ export class VaultRecords {
     const key = await this.#key(organization)
     const place = { organizationId: organization, providerCredentialId: id, id: versionId }
     const text = Buffer.from(value)
-    const sealed = await this.#dataKeys.seal(key, sealedColumn(place), text)
-    const fingerprint = await this.#dataKeys.derive(key, (bytes) =>
-      fingerprintOf(bytes, organization, text),
-    )
+    const sealed = await this.#dataKeys.of(null).seal(key, sealedColumn(place), text)
+    const fingerprint = await this.#dataKeys
+      .of(null)
+      .derive(key, (bytes) => fingerprintOf(bytes, organization, text))
     await client.query(
       `insert into cardea.provider_credential_versions
        (organization_id, id, provider_credential_id, version, data_key_version, sealed, fingerprint)
@@ -68,7 +68,7 @@ export class VaultRecords {
   async #key(organization: string): Promise<DataKeyRow> {
     const known = this.#keys.get(organization)
     if (known) return known
-    const made = await makeDataKey(this.#kek, organization, 1)
+    const made = await makeDataKey(this.#kek, this.#kek, organization, 1)
     await this.#records.client.query(
       'insert into cardea_keys.data_keys (organization_id, version, kek, wrapped) values ($1, $2, $3, $4)',
       [organization, made.version, made.kek, made.wrapped],

@@ -15,7 +15,7 @@ import {
   sealedColumn,
   versionInForce,
 } from '../../domain/providercredential.ts'
-import type { DataKeys } from '../../encryption/datakeys.ts'
+import type { DataKeys, NamespaceDataKeys } from '../../encryption/datakeys.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import type { Credential } from '../index/credential.ts'
 import { type AuthLog, reasonOf } from '../log.ts'
@@ -145,7 +145,8 @@ export class Vault {
       chosen && versionInForce(versions.filter((row) => row.providerCredentialId === chosen.id))
     if (!chosen || !version) return refusal('provider_credential_not_found')
     const dataKey = dataKeys.find((row) => row.version === version.dataKeyVersion)
-    const opened = await this.#open(version, dataKey, requestId)
+    const keys = this.#options.dataKeys.of(organization.ownerNamespace)
+    const opened = await this.#open(keys, version, dataKey, requestId)
     if (typeof opened === 'string') return refusal(opened, chosen)
     const { id } = chosen
     const { version: number, fingerprint } = version
@@ -157,15 +158,16 @@ export class Vault {
 
   /** The value, or why it cannot be had. */
   async #open(
+    keys: NamespaceDataKeys,
     version: ProviderCredentialVersionRow,
     dataKey: DataKeyRow | undefined,
     requestId: string,
   ): Promise<Buffer | 'provider_credential_unreadable' | 'key_management_unavailable'> {
-    const { dataKeys, log } = this.#options
+    const { log } = this.#options
     const { id, providerCredentialId: credentialId } = version
     try {
       if (!dataKey) throw new KeyManagementError('refused', 'its data key is not there')
-      return await dataKeys.open(dataKey, sealedColumn(version), version.sealed)
+      return await keys.open(dataKey, sealedColumn(version), version.sealed)
     } catch (error) {
       if (!(error instanceof KeyManagementError)) throw error
       const detail = { requestId, credentialId, versionId: id, code: error.code }

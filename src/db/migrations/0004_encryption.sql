@@ -142,7 +142,7 @@ end;
 reset role;
 
 -- What a request needs of its organization to be judged: the mode of provider credentials is in the settings.
-grant select (id, name, settings, deleted_at) on cardea.organizations to cardea_auth;
+grant select (id, name, settings, owner_namespace, deleted_at) on cardea.organizations to cardea_auth;
 grant select (organization_id, id, name, settings, deleted_at) on cardea.projects to cardea_auth;
 
 -- The auth service says who asked for what: as itself, about its own organization, and now.

@@ -4,7 +4,7 @@ import { newId } from '../../db/identity.ts'
 import { apiKeyEntropy, digestApiKey, lastFour, mintApiKey } from '../../domain/apikey.ts'
 import type { ReconcileEvent } from '../../k8s/reconciler.ts'
 import { type Envelope, seal } from '../../kms/envelope.ts'
-import type { KeyManagement } from '../../kms/keymanagement.ts'
+import { type Context, type KeyManagement, KeyManagementError } from '../../kms/keymanagement.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
 import { apiKeyContext } from './aad.ts'
 import { openKey, sealedFor } from './material.ts'
@@ -55,10 +55,13 @@ export async function mint(
 ) {
   const key = mintApiKey(prefix, deps.randomBytes(apiKeyEntropy))
   const name = apiKey.spec.secretRef?.name ?? ''
-  const envelope = await seal(
+  const { namespace } = apiKey.metadata
+  const envelope = await sealForReader(
+    deps,
     kek,
-    Buffer.from(key),
-    apiKeyContext(apiKey.metadata.namespace, name, id),
+    key,
+    namespace,
+    apiKeyContext(namespace, name, id),
   )
   return {
     id: newId(),
@@ -75,7 +78,7 @@ export async function mint(
 export async function reseal(
   deps: OperatorDependencies,
   apiKey: APIKey,
-  kek: KeyManagement,
+  kek: () => KeyManagement,
   keyId: string,
   secrets: readonly ApiKeySecretRow[],
   current: string,
@@ -85,10 +88,28 @@ export async function reseal(
   const former = row && sealedFor(row)
   if (!row || former === undefined || former === name) return []
   const { namespace } = apiKey.metadata
-  const key = await openKey(deps.keyring, row.envelope, apiKeyContext(namespace, former, keyId))
+  const key = await openKey(
+    deps.keyring.of(namespace),
+    row.envelope,
+    apiKeyContext(namespace, former, keyId),
+  )
   if (key === undefined) throw new Error(`the envelope of secret ${row.id} does not open`)
-  const envelope = await seal(kek, Buffer.from(key), apiKeyContext(namespace, name, keyId))
+  const context = apiKeyContext(namespace, name, keyId)
+  const envelope = await sealForReader(deps, kek(), key, namespace, context)
   return [{ id: current, values: { envelope } }]
+}
+
+/** Seals a key, and opens it again the way that its readers will: what they cannot open is worth nothing. */
+async function sealForReader(
+  { keyring }: OperatorDependencies,
+  kek: KeyManagement,
+  key: string,
+  namespace: string,
+  context: Context,
+): Promise<Envelope> {
+  const envelope = await seal(kek, Buffer.from(key), context)
+  if ((await openKey(keyring.of(namespace), envelope, context)) === key) return envelope
+  throw new KeyManagementError('refused', 'the key manager gave back another data key')
 }
 
 /** The one secret of an imported key is the digest that the spec gives; every other ends at once. */

@@ -74,7 +74,11 @@ async function plainKey(
   const secret = await deps.secrets.read(namespace, name, signal)
   const there = secret && secretText(secret, plainEntry)
   if (there !== undefined && timingSafeEqual(digestApiKey(there), current.digest)) return there
-  const key = await openKey(deps.keyring, current.envelope, apiKeyContext(namespace, name, keyId))
+  const key = await openKey(
+    deps.keyring.of(namespace),
+    current.envelope,
+    apiKeyContext(namespace, name, keyId),
+  )
   if (key === undefined) throw new Error(`the envelope of secret ${current.id} does not open`)
   return key
 }

@@ -38,7 +38,7 @@ export async function recoverSecrets(
   const former = isApplied(apiKey) ? [] : seen.secrets.filter((row) => !isEnvelope(row.envelope))
   const rest = seen.secrets.filter((row) => !former.includes(row))
   const { sound, bogus, prefix } = await examineSecrets(
-    deps.keyring,
+    deps.keyring.of(apiKey.metadata.namespace),
     rest,
     contextFor,
     trust(apiKey, seen, moment),
@@ -144,7 +144,7 @@ async function fromSecret(
   const envelope = text === undefined ? undefined : parseEnvelope(text)
   const name = apiKey.spec.secretRef?.name ?? ''
   const context = apiKeyContext(apiKey.metadata.namespace, name, moment.id)
-  const key = await openKey(deps.keyring, envelope, context)
+  const key = await openKey(deps.keyring.of(apiKey.metadata.namespace), envelope, context)
   // The envelope of a former secret opens too, and a revoked key must not come back: the status tells which one it is.
   if (key === undefined || active.lastFour !== lastFour(key)) return undefined
   const digest = digestApiKey(key)

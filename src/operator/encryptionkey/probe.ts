@@ -26,7 +26,7 @@ export async function probe(
       return notAllowed(namespace, describeReference(named), true)
     }
     const wrapped = await key.wrap(dataKey, context, signal)
-    const opened = await keyring.unwrap(wrapped, context, signal)
+    const opened = await keyring.of(namespace).unwrap(wrapped, context, signal)
     if (opened.length !== dataKey.length || !timingSafeEqual(opened, dataKey)) {
       throw new KeyManagementError('refused', 'the key manager gave back another data key')
     }

@@ -31,7 +31,7 @@ export const sealingKey = { ...dataKeyOf(), text: `${dataKeyOf().text} for share
  */
 export async function compareValue(
   deps: OperatorDependencies,
-  { versions, dataKeys }: Seen,
+  { organization, versions, dataKeys }: Seen,
   value: Buffer,
   signal: AbortSignal,
 ): Promise<'same' | 'other' | 'altered' | 'none'> {
@@ -40,7 +40,9 @@ export async function compareValue(
   const dataKey = dataKeys.find(({ version }) => version === current.dataKeyVersion)
   if (!dataKey) return 'altered'
   try {
-    const opened = await deps.dataKeys.open(dataKey, sealedColumn(current), current.sealed, signal)
+    const opened = await deps.dataKeys
+      .of(organization.ownerNamespace)
+      .open(dataKey, sealedColumn(current), current.sealed, signal)
     const same = opened.length === value.length && timingSafeEqual(opened, value)
     opened.fill(0)
     return same ? 'same' : 'other'
@@ -68,12 +70,13 @@ export async function sealVersion(
   const plan = planVersions(versions)
   const organizationId = organization.id
   const place = { organizationId, id: newId(), providerCredentialId: credentialId }
-  const fingerprint = await deps.dataKeys.derive(
+  const own = deps.dataKeys.of(organization.ownerNamespace)
+  const fingerprint = await own.derive(
     dataKey,
     (key) => fingerprintOf(key, organizationId, value),
     signal,
   )
-  const sealed = await deps.dataKeys.seal(dataKey, sealedColumn(place), value, signal)
+  const sealed = await own.seal(dataKey, sealedColumn(place), value, signal)
   return {
     row: {
       ...place,

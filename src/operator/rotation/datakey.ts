@@ -37,7 +37,13 @@ export async function replaceDataKey(
   })
   const { active, next } = await inOrganization(deps.pool, reader, look, readings)
   // Wrapped before the transaction: a slow KMS must not hold the fence.
-  const made = await makeDataKey(kekOf(deps, tenant), organizationId, next, signal)
+  const made = await makeDataKey(
+    kekOf(deps, tenant),
+    deps.keyring.of(tenant.ownerNamespace),
+    organizationId,
+    next,
+    signal,
+  )
   const writer = { ...reader, fence: deps.fence() }
   await inOrganization(deps.pool, writer, async (tx) => {
     await serializeOrganization(tx, organizationId)

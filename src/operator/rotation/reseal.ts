@@ -9,6 +9,7 @@ import {
   unusedDataKeys,
 } from '../../db/sealed.ts'
 import { carryOut, inOrganization } from '../../db/transaction.ts'
+import type { NamespaceDataKeys } from '../../encryption/datakeys.ts'
 import type { Column } from '../../kms/column.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { recordEvent } from '../declare.ts'
@@ -20,6 +21,8 @@ type Dependencies = Pick<OperatorDependencies, 'pool' | 'dataKeys' | 'fence'>
 interface Tenant {
   readonly organizationId: string
   readonly name: string
+  /** Whose keys may have wrapped its data keys. */
+  readonly namespace: string | null
 }
 
 type Resealed = SealedRow & { readonly derived: Readonly<Record<string, string>> }
@@ -84,17 +87,18 @@ async function sealAnew(
   former: SealedRow,
 ): Promise<Resealed | undefined> {
   const { table, active, tenant } = work
-  const { organizationId } = tenant
+  const { organizationId, namespace } = tenant
   const dataKeyVersion = active.version
+  const own = dataKeys.of(namespace)
   if (former.sealed.length === 0) return { ...former, dataKeyVersion, derived: {} }
   const { rowId } = former
   const place: Column = { organizationId, table: table.table, rowId, column: table.column }
-  const value = await openFormer(dataKeys, work, place, former)
+  const value = await openFormer(own, work, place, former)
   if (!value) return undefined
   try {
-    const sealed = await dataKeys.seal(active, place, value)
+    const sealed = await own.seal(active, place, value)
     const derive = (key: Buffer) => table.derived?.(key, organizationId, value) ?? {}
-    const derived = await dataKeys.derive(active, derive)
+    const derived = await own.derive(active, derive)
     return { ...former, sealed, dataKeyVersion, derived }
   } finally {
     value.fill(0)
@@ -102,14 +106,14 @@ async function sealAnew(
 }
 
 async function openFormer(
-  dataKeys: Dependencies['dataKeys'],
+  own: NamespaceDataKeys,
   { keys, hindrances }: { readonly keys: readonly DataKeyRow[]; readonly hindrances: Hindrances },
   place: Column,
   { dataKeyVersion, sealed }: SealedRow,
 ): Promise<Buffer | undefined> {
   const key = keys.find(({ version }) => version === dataKeyVersion)
   try {
-    if (key) return await dataKeys.open(key, place, sealed)
+    if (key) return await own.open(key, place, sealed)
   } catch (error) {
     if (!(error instanceof KeyManagementError) || error.code !== 'refused') throw error
   }

@@ -10,8 +10,8 @@ import {
   staleSecrets,
   type WrappedSecret,
 } from '../../db/encryption.ts'
-import { carryOut, inOrganization } from '../../db/transaction.ts'
-import { dataKeyContext, rowOf, wrappedOf } from '../../encryption/datakey.ts'
+import { carryOut, inOrganization, type Transaction } from '../../db/transaction.ts'
+import { dataKeyContext, rowOf, wrapForReader, wrappedOf } from '../../encryption/datakey.ts'
 import { type Envelope, isEnvelope, wrappedKeyOf } from '../../kms/envelope.ts'
 import {
   type Context,
@@ -28,8 +28,12 @@ import { inParallel } from './parallel.ts'
 export interface Target {
   readonly organizationId: string
   readonly name: string
+  /** Whose keys may have wrapped what it has. */
+  readonly namespace: string | null
   readonly kek: KeyManagement
   readonly current: KekVersion
+  /** Ends what is asked of the key managers. */
+  readonly signal: AbortSignal
 }
 
 /** What a run learned of what it cannot open. */
@@ -44,14 +48,17 @@ export interface Batch {
   readonly rewrapped: readonly WrappedSecret[]
   /** The id to go on behind; undefined when there is no more. */
   readonly next: string | undefined
+  /** Why it is of no use to go on now. What was wrapped before it is kept: a key manager that fails now and then must not undo a batch. */
+  readonly failure: { readonly error: unknown } | undefined
 }
 
 type Dependencies = Pick<OperatorDependencies, 'pool' | 'keyring' | 'fence'>
 
+type Anew = ReadonlyMap<string, { readonly former: Envelope; readonly wrapped: WrappedKey }>
+
 /**
  * Has the next secrets of an organization that another KEK wrapped wrapped by its own: the same data key, and the same
- * ciphertext. They are changed in one transaction with one audit event; a secret that somebody changed meanwhile is left.
- * @throws KeyManagementError when it is of no use to go on now
+ * ciphertext.
  */
 export async function rewrapSecrets(
   deps: Dependencies,
@@ -61,40 +68,43 @@ export async function rewrapSecrets(
 ): Promise<Batch> {
   const { organizationId, current } = target
   const reader = { organizationId, actor: operatorActor }
-  const stale = staleSecrets(current, {
-    ...page,
-    except: [...hindrances.keks.values()].map(({ kek }) => kek),
-  })
+  const except = [...hindrances.keks.values()].map(({ kek }) => kek)
+  const stale = staleSecrets(current, { ...page, except })
   const rows = await inOrganization(deps.pool, reader, async (_tx, found) => found, [stale])
   const next = rows.length < page.limit ? undefined : rows.at(-1)?.id
-  const envelopes = new Map<string, { former: Envelope; wrapped: WrappedKey }>()
-  await inParallel(rows, page.parallel, async (row) => {
+  const anew = new Map<string, { former: Envelope; wrapped: WrappedKey }>()
+  const failure = await inParallel(rows, page.parallel, async (row) => {
     const { envelope, namespace, apiKeyId } = row
     if (!isEnvelope(envelope) || namespace === null) return
     const context = apiKeyContext(namespace, envelope.aad['name'] ?? '', apiKeyId)
     const wrapped = await wrapAnew(deps, target, hindrances, () => wrappedKeyOf(envelope), context)
-    if (wrapped) envelopes.set(row.id, { former: envelope, wrapped })
+    if (wrapped) anew.set(row.id, { former: envelope, wrapped })
   })
-  if (envelopes.size === 0) return { rewrapped: [], next }
-  const write = { ...reader, fence: deps.fence() }
-  const rewrapped = await inOrganization(
-    deps.pool,
-    write,
-    async (tx, locked) => {
-      const same = locked.filter((row) =>
-        isDeepStrictEqual(row.envelope, envelopes.get(row.id)?.former),
-      )
-      if (same.length === 0) return []
-      const updates = same.map(({ id }) => {
-        const { former, wrapped } = envelopes.get(id) as { former: Envelope; wrapped: WrappedKey }
-        return secretStatements.update(id, { envelope: withKek(former, wrapped) })
-      })
-      await carryOut(tx, [...updates, auditing(rewrappedEvent(target, same.length, 0))], [])
-      return same
-    },
-    [lockedSecrets([...envelopes.keys()])],
-  )
-  return { rewrapped, next }
+  return { rewrapped: await writeSecrets(deps, target, anew), next, failure }
+}
+
+/** In one transaction with one audit event. A secret that somebody changed meanwhile is left. */
+async function writeSecrets(
+  deps: Dependencies,
+  target: Target,
+  anew: Anew,
+): Promise<readonly WrappedSecret[]> {
+  if (anew.size === 0) return []
+  const { organizationId } = target
+  const writer = { organizationId, actor: operatorActor, fence: deps.fence() }
+  const write = async (tx: Transaction, locked: readonly WrappedSecret[]) => {
+    const same = locked.flatMap((row) => {
+      const found = anew.get(row.id)
+      return found && isDeepStrictEqual(row.envelope, found.former) ? [{ row, ...found }] : []
+    })
+    if (same.length === 0) return []
+    const updates = same.map(({ row, former, wrapped }) =>
+      secretStatements.update(row.id, { envelope: withKek(former, wrapped) }),
+    )
+    await carryOut(tx, [...updates, auditing(rewrappedEvent(target, same.length, 0))], [])
+    return same.map(({ row }) => row)
+  }
+  return inOrganization(deps.pool, writer, write, [lockedSecrets([...anew.keys()])])
 }
 
 /**
@@ -140,22 +150,23 @@ export async function rewrapDataKeys(
 /** The wrapping of the target's KEK; undefined when the former one cannot be opened, which is noted. */
 async function wrapAnew(
   { keyring }: Dependencies,
-  { kek }: Target,
+  { kek, namespace }: Target,
   hindrances: Hindrances,
   formerOf: () => WrappedKey,
   context: Context,
 ): Promise<WrappedKey | undefined> {
-  const dataKey = await openFormer(keyring, hindrances, formerOf, context)
+  const reader = keyring.of(namespace)
+  const dataKey = await openFormer(reader, hindrances, formerOf, context)
   if (!dataKey) return undefined
   try {
-    return await kek.wrap(dataKey, context)
+    return await wrapForReader(kek, reader, dataKey, context)
   } finally {
     dataKey.fill(0)
   }
 }
 
 async function openFormer(
-  keyring: Dependencies['keyring'],
+  reader: Pick<KeyManagement, 'unwrap'>,
   hindrances: Hindrances,
   formerOf: () => WrappedKey,
   context: Context,
@@ -165,7 +176,7 @@ async function openFormer(
     const former = formerOf()
     const { provider, keyId, version } = former
     kek = { provider, keyId, version }
-    return await keyring.unwrap(former, context)
+    return await reader.unwrap(former, context)
   } catch (error) {
     if (!(error instanceof KeyManagementError) || error.passes) throw error
     if (error.code === 'refused' || !kek) hindrances.altered += 1
