@@ -40,7 +40,7 @@ const make = async (): Promise<KeyUnderTest> => {
       open: (reference) => open(reference.provider === 'aws' ? reference.keyId : ''),
       defaultKey: { provider: 'aws', region, keyId: alias },
       allowed: [{ namespace: '*', key: `aws:${region}:${arn}` }],
-    }),
+    }).of('acme'),
     administrator: {
       disable: () => administrator.disable(arn),
       enable: () => administrator.enable(arn),
