@@ -29,7 +29,6 @@ import {
   type Stalled,
   stalled,
   type Waiting,
-  waiting,
 } from '../k8s/reconciler.ts'
 import { KeyManagementError } from '../kms/keymanagement.ts'
 import { describeReference, type KeyReference } from '../kms/reference.ts'
@@ -40,6 +39,7 @@ import { type OperatorDependencies, operatorActor, ownerOf } from './dependencie
 import { driftEvents } from './drift.ts'
 import { chosenKey } from './encryptionkey/choice.ts'
 import { lineOf } from './encryptionkey/reference.ts'
+import { keyTrouble } from './keytrouble.ts'
 import { replaceDataKey } from './rotation/datakey.ts'
 import { unwatched } from './unwatched.ts'
 
@@ -125,7 +125,7 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     organization: Organization,
     existing: string | undefined,
     context: ReconcileContext,
-  ): Promise<Applied | Waiting<OrganizationStatus>> {
+  ): Promise<Applied | Waiting<OrganizationStatus> | Stalled<OrganizationStatus>> {
     const deps = this.#deps
     const owner = ownerOf(deps, organization)
     const id = existing ?? (await this.#freeId(organization))
@@ -166,14 +166,14 @@ export class OrganizationReconciler implements Reconciler<Organization> {
   async #firstDataKey(
     tenant: Parameters<typeof replaceDataKey>[1],
     context: ReconcileContext,
-  ): Promise<Waiting<OrganizationStatus> | undefined> {
+  ): Promise<Waiting<OrganizationStatus> | Stalled<OrganizationStatus> | undefined> {
     try {
       await replaceDataKey(this.#deps, tenant, context.signal)
       return undefined
     } catch (error) {
       if (!(error instanceof KeyManagementError)) throw error
-      const message = `The organization has no data key yet, and the key management service makes none: ${error.message}.`
-      return waiting('KeyManagementUnavailable', message, unwatched(context))
+      const trouble = keyTrouble<OrganizationStatus>(error, context)
+      return { ...trouble, message: `The organization has no data key yet. ${trouble.message}` }
     }
   }
 

@@ -20,21 +20,24 @@ let scene: Scene
 let ns: string
 let keys: Record<string, TransitKey>
 let elsewhere: string
+/** What the namespaces may use. */
+let allowed: { namespace: string; key: string }[]
 
 beforeAll(async () => {
   ns = await testCluster().namespace()
   elsewhere = 'another-namespace'
   keys = Object.fromEntries(['one', 'two', 'private'].map((name) => [name, transitKey(name)]))
+  allowed = [
+    { namespace: ns, key: 'vault:transit/one' },
+    { namespace: ns, key: 'vault:transit/two' },
+    { namespace: ns, key: 'vault:transit/none' },
+    { namespace: elsewhere, key: 'vault:transit/private' },
+  ]
   const keyring = new Keyring({
     defaultKey: { provider: 'local' },
     open: (reference) =>
       reference.provider === 'vault' ? (keys[reference.name] ?? transitKey('none')) : testKek,
-    allowed: [
-      { namespace: ns, key: 'vault:transit/one' },
-      { namespace: ns, key: 'vault:transit/two' },
-      { namespace: ns, key: 'vault:transit/none' },
-      { namespace: elsewhere, key: 'vault:transit/private' },
-    ],
+    allowed,
   })
   const probes = { every: 300, again: 100, fresh: 0 }
   scene = await openScene({ namespaces: [ns], keyring, pace: { probes } })
@@ -127,7 +130,7 @@ test.each([
   ['pending_deletion', 'KeyPendingDeletion', 'cancels the deletion'],
   ['denied', 'PermissionDenied', 'service accounts of Cardea'],
   ['not_found', 'KeyNotFound', 'correct the spec'],
-  ['refused', 'KeyUnsuitable', 'symmetric key'],
+  ['refused', 'KeyUnsuitable', 'choose a key'],
   ['unreachable', 'KeyManagementUnavailable', 'tried again'],
   ['throttled', 'KeyManagementUnavailable', 'more slowly'],
 ] as const)(
@@ -225,4 +228,52 @@ test('an organization that is retained keeps its data keys', async () => {
   await remove('organization', ns, 'retained')
   await whenGone('organization', ns, 'retained')
   expect(await keksOf(status.id)).toHaveLength(1)
+})
+
+test('a key that is allowed no more takes no API key out of force, and is asked for when something is to be wrapped', async () => {
+  const organizationRef = { name: 'disallowed' }
+  await apply(
+    anEncryptionKey(ns, 'disallowed', vault('two')),
+    anOrganization(ns, 'disallowed', { encryptionKeyRef: { name: 'disallowed' } }),
+    anAPIKey(ns, 'lasting', { organizationRef }),
+  )
+  await whenReady('apikey', ns, 'lasting')
+  const [line] = allowed.splice(1, 1)
+  if (!line) throw new Error('it was not allowed')
+  await request('apikey', ns, 'lasting', 'reconcile-requested-at', 'steady')
+  const steady = await eventually('the answer', async () => {
+    const live = await get('apikey', ns, 'lasting')
+    return live?.status.lastHandledReconcileAt === 'steady' ? live : undefined
+  })
+  expect(steady.status.conditions[0]).toMatchObject({ type: 'Ready', status: 'True' })
+  await request('apikey', ns, 'lasting', 'rotate-requested-at', 'now')
+  const live = await whenReady('apikey', ns, 'lasting', 'False', 'KeyNotAllowed')
+  expect(messageOf(live)).toContain(`${ns}=vault:transit/two`)
+  allowed.push(line)
+  await request('apikey', ns, 'lasting', 'reconcile-requested-at', 'allowed')
+  await whenReady('apikey', ns, 'lasting')
+})
+
+test.each([
+  ['disabled', 'KeyDisabled', 'enables it'],
+  ['denied', 'PermissionDenied', 'administrator'],
+  ['pending_deletion', 'KeyPendingDeletion', 'the organization chooses another key'],
+  ['not_found', 'KeyNotFound', 'makes it again'],
+  ['refused', 'KeyUnsuitable', 'put back from a backup'],
+  ['unreachable', 'KeyManagementUnavailable', 'tried again'],
+] as const)('an API key that waits for a key that is %s says %s', async (trouble, reason, says) => {
+  const name = `waiting-${trouble.replaceAll('_', '-')}`
+  await apply(
+    anEncryptionKey(ns, name, vault('one')),
+    anOrganization(ns, `early-${name}`, { encryptionKeyRef: { name } }),
+  )
+  await whenReady('organization', ns, `early-${name}`)
+  if (keys['one']) keys['one'].trouble = trouble
+  const organizationRef = { name: `early-${name}` }
+  await apply(anAPIKey(ns, name, { organizationRef }))
+  const live = await whenReady('apikey', ns, name, 'False', reason)
+  expect(messageOf(live)).toContain(says)
+  if (keys['one']) keys['one'].trouble = undefined
+  await request('apikey', ns, name, 'reconcile-requested-at', 'mended')
+  await whenReady('apikey', ns, name)
 })

@@ -32,7 +32,7 @@ test('without the KMS no key is made, what is in force stays in force, and then 
   kms.away = true
   await apply(anAPIKey(ns, 'during'))
   const during = await whenReady('apikey', ns, 'during', 'False', 'KeyManagementUnavailable')
-  expect(messageOf(during)).toContain('the key alias/acme does not answer')
+  expect(messageOf(during)).toContain('The key alias/acme does not answer')
   expect(await secretRows('during')).toEqual([])
   expect(await get('secret', ns, 'during-secret')).toBeUndefined()
   // A pass over a key that is well asks the KMS nothing.

@@ -29,8 +29,9 @@ export async function planChanges(
   })
   const update = plan.retire.map(({ id, expiresAt }) => ({ id, values: { expiresAt } }))
   const { apiKeyPrefix } = seen.organization
-  const kek = kekOf(deps, seen.organization)
-  const insert = plan.mint ? [await mint(deps, apiKey, kek, apiKeyPrefix, moment)] : []
+  // Asked for when something is to be wrapped: what is in force needs no right to wrap.
+  const kek = () => kekOf(deps, seen.organization)
+  const insert = plan.mint ? [await mint(deps, apiKey, kek(), apiKeyPrefix, moment)] : []
   const moved =
     plan.current === undefined
       ? []

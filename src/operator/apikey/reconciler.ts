@@ -13,7 +13,6 @@ import {
   type ReconcileContext,
   type Reconciler,
   stalled,
-  waiting,
 } from '../../k8s/reconciler.ts'
 import type { SecretObject } from '../../k8s/secret.ts'
 import { secondsTime } from '../../k8s/status.ts'
@@ -21,6 +20,7 @@ import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { isApplied } from '../applied.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
 import { driftEvents, repairEvent } from '../drift.ts'
+import { keyTrouble } from '../keytrouble.ts'
 import { belongsTo } from '../reference.ts'
 import { retire } from '../retire.ts'
 import { unwatched } from '../unwatched.ts'
@@ -59,10 +59,7 @@ export class APIKeyReconciler implements Reconciler<APIKey> {
       examined = outcome.outcome === 'done'
       return outcome
     } catch (error) {
-      if (error instanceof KeyManagementError) {
-        const message = `The key management service: ${error.message}.`
-        return waiting('KeyManagementUnavailable', message, unwatched(context))
-      }
+      if (error instanceof KeyManagementError) return keyTrouble(error, context)
       if (isDuplicateDigest(error)) {
         return stalled(
           'DuplicateDigest',

@@ -21,6 +21,7 @@ import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { isApplied } from '../applied.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
 import { driftEvents, repairEvent } from '../drift.ts'
+import { keyTrouble } from '../keytrouble.ts'
 import { belongsTo } from '../reference.ts'
 import { retire } from '../retire.ts'
 import { unwatched } from '../unwatched.ts'
@@ -58,8 +59,7 @@ export class ProviderCredentialReconciler implements Reconciler<ProviderCredenti
       return await this.#reconcile(object, context)
     } catch (error) {
       if (!(error instanceof KeyManagementError)) throw error
-      const message = `The key management service: ${error.message}.`
-      return waiting('KeyManagementUnavailable', message, unwatched(context))
+      return keyTrouble(error, context)
     }
   }
 
