@@ -22,6 +22,27 @@ export function dataKeyOf(version?: number): Reading<DataKeyRow | undefined> {
   return reading(`where ${which}`, ([row]) => row)
 }
 
+/** The data key that seals, held until the end of the transaction: whoever retires it waits, and sees what it sealed. */
+export const sealingDataKey: Reading<DataKeyRow | undefined> = {
+  ...dataKeyOf(),
+  text: `${dataKeyOf().text} for share`,
+}
+
+/**
+ * Whether a row is the data key that a value was sealed with. After a failover that lost the one, another may have its version.
+ * How it is wrapped is no part of it: that changes with its KEK.
+ */
+export function isSameDataKey(
+  sealing: DataKeyRow | undefined,
+  now: DataKeyRow | undefined,
+): boolean {
+  return (
+    sealing !== undefined &&
+    sealing.version === now?.version &&
+    sealing.createdAt.getTime() === now.createdAt.getTime()
+  )
+}
+
 export const dataKeyStatements = {
   insertion: (row: typeof dataKeys.$inferInsert): string => insertion(dataKeys, [row]),
   /** Lets another seal from now on. */

@@ -3,7 +3,7 @@ import type {
   ProviderCredentialStatus,
 } from '../../api/v1alpha1/providercredential.ts'
 import { auditing } from '../../db/audit.ts'
-import type { DataKeyRow } from '../../db/datakey.ts'
+import { type DataKeyRow, isSameDataKey, sealingDataKey } from '../../db/datakey.ts'
 import { reclaimId } from '../../db/identity.ts'
 import { serializeOrganization } from '../../db/organization.ts'
 import {
@@ -23,7 +23,7 @@ import { type OperatorDependencies, operatorActor, ownerOf } from '../dependenci
 import { unwatched } from '../unwatched.ts'
 import { providerCredentialConcept as concept } from './concept.ts'
 import { projectOf, rivalry, type Seen } from './look.ts'
-import { type NewVersion, sealingKey, sealVersion } from './value.ts'
+import { type NewVersion, sealVersion } from './value.ts'
 
 /** The record and its versions as they stand after a pass. */
 export interface Applied {
@@ -75,7 +75,7 @@ async function write(
     if (row?.id !== seen.found.row?.id) throw new ConflictError('the record changed meanwhile')
     const own = versions.filter((each) => each.providerCredentialId === row?.id)
     expectUnchanged(own, seen.versions)
-    if (version && dataKey?.version !== version.row.dataKeyVersion) {
+    if (version && !isSameDataKey(version.dataKey, dataKey)) {
       throw new ConflictError('another data key seals by now')
     }
     if (found.action.action !== 'none') {
@@ -102,7 +102,7 @@ async function write(
     const rivals = credentialsFor(object.spec.provider, projectOf(deps, object))
     return rivalry(object, id, (await carryOut(tx, [], [rivals]))[0])
   }
-  return inOrganization(deps.pool, tenant, work, [...readings, sealingKey] as const)
+  return inOrganization(deps.pool, tenant, work, [...readings, sealingDataKey] as const)
 }
 
 /** The plan was made for these versions: if others are there by now, it is made anew. */

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import { type DataKeyRow, dataKeyOf } from '../../db/datakey.ts'
+import type { DataKeyRow } from '../../db/datakey.ts'
 import { newId } from '../../db/identity.ts'
 import type { ProviderCredentialVersionRow } from '../../db/providercredential.ts'
 import {
@@ -20,10 +20,9 @@ import type { Seen } from './look.ts'
 export interface NewVersion {
   readonly row: Omit<ProviderCredentialVersionRow, 'revokedAt'>
   readonly plan: VersionPlan
+  /** What sealed it. */
+  readonly dataKey: DataKeyRow
 }
-
-/** The data key that seals, held until the end of the transaction: whoever retires it waits, and sees what it sealed. */
-export const sealingKey = { ...dataKeyOf(), text: `${dataKeyOf().text} for share` }
 
 /**
  * How the value in force compares with the one in the Secret. `altered`: it does not open, because somebody changed it or
@@ -88,6 +87,7 @@ export async function sealVersion(
       createdAt: now,
     },
     plan,
+    dataKey,
   }
 }
 

@@ -1,5 +1,11 @@
 import { auditing } from '../../db/audit.ts'
-import { allDataKeys, type DataKeyRow, dataKeyStatements } from '../../db/datakey.ts'
+import {
+  allDataKeys,
+  type DataKeyRow,
+  dataKeyStatements,
+  isSameDataKey,
+  sealingDataKey,
+} from '../../db/datakey.ts'
 import {
   lockedRows,
   resealing,
@@ -10,6 +16,7 @@ import {
 } from '../../db/sealed.ts'
 import { carryOut, inOrganization } from '../../db/transaction.ts'
 import type { NamespaceDataKeys } from '../../encryption/datakeys.ts'
+import { ConflictError } from '../../k8s/errors.ts'
 import type { Column } from '../../kms/column.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { recordEvent } from '../declare.ts'
@@ -57,7 +64,10 @@ export async function resealRows(
   await inOrganization(
     deps.pool,
     { ...reader, fence: deps.fence() },
-    async (tx, locked) => {
+    async (tx, locked, sealing) => {
+      if (!isSameDataKey(active, sealing)) {
+        throw new ConflictError('another data key seals by now')
+      }
       const updates = locked.flatMap((now) => {
         const found = resealed.get(now.id)
         const same = found?.former.sealed.equals(now.sealed)
@@ -69,7 +79,7 @@ export async function resealRows(
       const event = recordEvent('organization', 'resealed', record, detail)
       await carryOut(tx, [...updates, auditing(event)], [])
     },
-    [lockedRows(table, [...resealed.keys()])],
+    [lockedRows(table, [...resealed.keys()]), sealingDataKey],
   )
   return next
 }
