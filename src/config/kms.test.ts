@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ConfigurationError } from './environment.ts'
 import { readKmsConfig } from './kms.ts'
 
@@ -44,4 +44,39 @@ test.each([
   const read = () => readKmsConfig(environment)
   expect(read).toThrow(ConfigurationError)
   expect(read).toThrow(new RegExp(`^${variable} (is not set: it must|must) `))
+})
+
+describe('the way to a key manager', () => {
+  const reached = (address: string) => () => {
+    readKmsConfig({ ...vault, CARDEA_KMS_VAULT_ADDRESS: address })
+    readKmsConfig({ ...vault, CARDEA_KMS_AWS_ENDPOINT: address })
+  }
+
+  test.each([
+    'https://vault.example:8200',
+    'https://[2001:db8::1]:8200',
+    'http://127.0.0.1:8200',
+    'http://127.9.9.9:8200',
+    'http://localhost:8200',
+    'http://[::1]:8200',
+  ])('may be %s', (address) => {
+    expect(reached(address)).not.toThrow()
+  })
+
+  test.each([
+    'http://vault.example:8200',
+    'http://10.0.0.1:8200',
+    'http://localhost.example',
+    'http://127.0.0.1.example',
+    'http://127.0.0.1@vault.example',
+    'http://[::2]',
+    'vault.example:8200',
+    'https://',
+  ])('must not be %s', (address) => {
+    expect(reached(address)).toThrow(
+      /^CARDEA_KMS_VAULT_ADDRESS must .*https:\/\/.*only to this machine/,
+    )
+    const aws = () => readKmsConfig({ ...vault, CARDEA_KMS_AWS_ENDPOINT: address })
+    expect(aws).toThrow(/^CARDEA_KMS_AWS_ENDPOINT must /)
+  })
 })

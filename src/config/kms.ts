@@ -1,7 +1,9 @@
 import { ConfigurationError, type Environment, readEnvironment } from './environment.ts'
-import { listOf, oneOf, otherwise, pattern, word } from './setting.ts'
+import { listOf, oneOf, otherwise, pattern, secureUrl, word } from './setting.ts'
 
-const url = pattern(/^https?:\/\/[!-~]+$/, 'must be a URL, for example https://vault.example:8200')
+const url = secureUrl(
+  'must be a URL that begins with https://, for example https://vault.example:8200; http:// only to this machine, as http://127.0.0.1:8200',
+)
 const file = word(4096)
 const keyForm =
   'must be local, aws:REGION:KEY, gcp:projects/…/cryptoKeys/KEY, azure:https://VAULT/keys/KEY or vault:MOUNT/KEY'

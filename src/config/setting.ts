@@ -55,6 +55,20 @@ export function word(maxLength: number): z.ZodType<string, string> {
   )
 }
 
+/** A URL of https, or of http to the machine's own addresses: what goes there must not be read, nor answered, by others. */
+export function secureUrl(message: string): z.ZodType<string, string> {
+  return reading(message, (text) => {
+    const url = /^https?:\/\/[!-~]+$/.test(text) ? URL.parse(text) : null
+    return url && (url.protocol === 'https:' || isLoopback(url.hostname)) ? text : undefined
+  })
+}
+
+/** @param hostname as `URL` spells it */
+function isLoopback(hostname: string): boolean {
+  if (hostname === 'localhost' || hostname === '[::1]') return true
+  return isIP(hostname) === 4 && hostname.startsWith('127.')
+}
+
 /** Text that a pattern matches as a whole. */
 export function pattern(source: RegExp, message: string): z.ZodType<string, string> {
   return reading(message, (text) => (source.test(text) ? text : undefined))

@@ -144,6 +144,23 @@ test.each([
   },
 )
 
+test('the token that the pods show to Vault is good for nothing else', () => {
+  const tokens = (values: object) =>
+    ['cardea-operator', 'cardea-auth'].map((name) => {
+      const { volumes } = find(render(values), 'Deployment', name)['spec'].template.spec
+      const volume = volumes.find((each: { name: string }) => each.name === 'vault-token')
+      return volume.projected.sources[0].serviceAccountToken.audience
+    })
+  const vault = {
+    'kms.key': 'vault:transit/cardea',
+    'kms.vault.address': 'https://vault.example:8200',
+    'kms.vault.role': 'cardea',
+  }
+  expect(tokens(vault)).toEqual(['vault', 'vault'])
+  expect(tokens({ ...vault, 'kms.vault.audience': 'openbao' })).toEqual(['openbao', 'openbao'])
+  expect(() => render({ ...vault, 'kms.vault.audience': '' })).toThrow('audience')
+})
+
 test('the notes say which Secrets are read, and that network policies bar the way to the key', () => {
   const vault = {
     'kms.key': 'vault:transit/cardea',

@@ -25,7 +25,7 @@
 {{- end }}
 {{- end }}
 
-{{/* A token that was given, or for the Kubernetes login the pod's own, which is for nothing else. Takes .Values.kms.vault. */}}
+{{/* A token that was given, or for the Kubernetes login one for the audience of Vault, which is good for nothing else. Takes .Values.kms.vault. */}}
 {{- define "cardea.vaultTokenFile" -}}
 {{- if or .token.secretName (and .address (eq .login "kubernetes")) -}}
 /etc/cardea/vault-token/token
@@ -71,9 +71,7 @@ vault-token: {{ not (empty (include "cardea.vaultTokenFile" .vault)) }}
       - serviceAccountToken:
           path: token
           expirationSeconds: 3600
-          {{- with .audience }}
-          audience: {{ . | quote }}
-          {{- end }}
+          audience: {{ .audience | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
