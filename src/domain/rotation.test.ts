@@ -103,7 +103,12 @@ test.each([
 })
 
 test.each([
-  ['an older secret is replaced, with the overlap of the rule', 5, rotation, [{ id: 'a', expiresAt: at(20) }]],
+  [
+    'an older secret is replaced, with the overlap of the rule',
+    5,
+    rotation,
+    [{ id: 'a', expiresAt: at(20) }],
+  ],
   ['without a rule it works for a day more', 5, undefined, [{ id: 'a', expiresAt: at(10 + 1440) }]],
   ['with an overlap of nothing it ends at once', 5, { every: 90 * 60_000, overlap: 0 }, []],
 ] as const)('compromised: %s', (_, before, rule, retire) => {

@@ -1,12 +1,12 @@
 /**
  * Works on all items, so many at once. After the first that fails nothing more is begun.
- * @throws what that one threw, when all that was begun has ended
+ * @returns what that one threw, when all that was begun has ended; undefined when none failed
  */
 export async function inParallel<T>(
   items: readonly T[],
   most: number,
   work: (item: T) => Promise<void>,
-): Promise<void> {
+): Promise<{ readonly error: unknown } | undefined> {
   const rest = items.values()
   let failed: { readonly error: unknown } | undefined
   const worker = async (): Promise<void> => {
@@ -20,5 +20,5 @@ export async function inParallel<T>(
     }
   }
   await Promise.all(Array.from({ length: Math.min(most, items.length) }, worker))
-  if (failed) throw failed.error
+  return failed
 }

@@ -150,33 +150,33 @@ export async function rewrapDataKeys(
 /** The wrapping of the target's KEK; undefined when the former one cannot be opened, which is noted. */
 async function wrapAnew(
   { keyring }: Dependencies,
-  { kek, namespace }: Target,
+  { kek, namespace, signal }: Target,
   hindrances: Hindrances,
   formerOf: () => WrappedKey,
   context: Context,
 ): Promise<WrappedKey | undefined> {
   const reader = keyring.of(namespace)
-  const dataKey = await openFormer(reader, hindrances, formerOf, context)
+  const unwrap = (former: WrappedKey) => reader.unwrap(former, context, signal)
+  const dataKey = await openFormer(unwrap, hindrances, formerOf)
   if (!dataKey) return undefined
   try {
-    return await wrapForReader(kek, reader, dataKey, context)
+    return await wrapForReader(kek, reader, dataKey, context, signal)
   } finally {
     dataKey.fill(0)
   }
 }
 
 async function openFormer(
-  reader: Pick<KeyManagement, 'unwrap'>,
+  unwrap: (former: WrappedKey) => Promise<Buffer>,
   hindrances: Hindrances,
   formerOf: () => WrappedKey,
-  context: Context,
 ): Promise<Buffer | undefined> {
   let kek: KekVersion | undefined
   try {
     const former = formerOf()
     const { provider, keyId, version } = former
     kek = { provider, keyId, version }
-    return await reader.unwrap(former, context)
+    return await unwrap(former)
   } catch (error) {
     if (!(error instanceof KeyManagementError) || error.passes) throw error
     if (error.code === 'refused' || !kek) hindrances.altered += 1

@@ -143,9 +143,9 @@ export class Rotation {
     signal: AbortSignal,
   ): Promise<void> {
     const { deps } = this.#options
-    const target = { ...organization, kek, current }
+    const target = { ...organization, kek, current, signal }
     const hindrances: Hindrances = { keks: new Map(), altered: 0 }
-    if (this.progress.staleOf(organization) > 0) await this.#rewrap(target, hindrances, signal)
+    if (this.progress.staleOf(organization) > 0) await this.#rewrap(target, hindrances)
     const key = this.#options.keyOf(organization.namespace, organization.name)
     if (key) await this.#replaceCompromised(organization, key)
     const due = key && age && this.#isDue(key, age)
@@ -154,12 +154,9 @@ export class Rotation {
     this.#complain(organization, hindrances)
   }
 
-  async #rewrap(
-    target: Target & OrganizationWork,
-    hindrances: Hindrances,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #rewrap(target: Target & OrganizationWork, hindrances: Hindrances): Promise<void> {
     const { deps, wake, logger } = this.#options
+    const { signal } = target
     const { batch: limit, parallel } = this.#bounds
     let done = await rewrapDataKeys(deps, target, hindrances)
     this.progress.rewrapped(target, done)
@@ -174,6 +171,7 @@ export class Rotation {
       done += batch.rewrapped.length
       this.progress.rewrapped(target, batch.rewrapped.length)
       if (batch.rewrapped.length > 0) this.#tell(target)
+      if (batch.failure) throw batch.failure.error
       after = batch.next
       if (after !== undefined) await this.#rest(started, signal)
     } while (after !== undefined && !signal.aborted)
