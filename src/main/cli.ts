@@ -41,7 +41,7 @@ const programHelp = `Usage: cardea operator
        cardea auth
 
 Runs the program until SIGTERM or SIGINT. Both are told what to do by environment variables; a missing or wrong one
-stops them with its name. The chart's README lists them, and ./hack/up shows a set that works.
+stops them with its name. docs/operations/settings.md lists them, and ./hack/up shows a set that works.
 `
 
 const migrateHelp = `Usage: cardea migrate
