@@ -53,16 +53,18 @@ export function encryptionMetrics(
   })
   const stale = new Gauge({
     name: 'cardea_stale_envelopes',
-    help: 'Wrapped data keys that are not under the current version of the key yet that should wrap them; of the leader only. Without a namespace: the key of the installation.',
+    help: 'Wrapped data keys that are not under the current version of the key yet that should wrap them; of the leader only, and absent until they are counted. Without a namespace: the key of the installation.',
     labelNames: named.labelNames,
     registers: [],
     collect() {
       this.reset()
       if (!leads()) return
-      this.set({ name: defaultName }, progress.staleUnder(null))
+      const ofDefault = progress.staleUnder(null)
+      if (ofDefault !== undefined) this.set({ name: defaultName }, ofDefault)
       for (const key of keys()) {
         const { namespace, name } = key.metadata
-        this.set({ namespace, name }, progress.staleUnder(lineOf(keyReferenceOf(key)), namespace))
+        const count = progress.staleUnder(lineOf(keyReferenceOf(key)), namespace)
+        if (count !== undefined) this.set({ namespace, name }, count)
       }
     },
   })

@@ -34,12 +34,20 @@ type Share = Pick<OrganizationWork, 'organizationId' | 'namespace' | 'line'>
 
 /** How much is stale, as of the last look and of what was done since. */
 export class Progress {
-  readonly #stale = new Map<string, Share & { count: number }>()
+  /** Undefined: not counted yet, because the key could not be asked for its version. */
+  readonly #stale = new Map<string, Share & { count: number | undefined }>()
+  #looked = false
 
-  /** Forgets organizations that are there no more. */
+  /** Takes in which organizations there are. */
   keep(work: readonly OrganizationWork[]): void {
-    const known = new Set(work.map(({ organizationId }) => organizationId))
+    this.#looked = true
+    const known = new Map(work.map((organization) => [organization.organizationId, organization]))
     for (const id of this.#stale.keys()) if (!known.has(id)) this.#stale.delete(id)
+    for (const [organizationId, { namespace, line }] of known) {
+      const former = this.#stale.get(organizationId)
+      const count = former?.line === line ? former.count : undefined
+      this.#stale.set(organizationId, { organizationId, namespace, line, count })
+    }
   }
 
   /** Counts what another version than the current one wraps. */
@@ -53,19 +61,26 @@ export class Progress {
 
   rewrapped({ organizationId }: Share, count: number): void {
     const share = this.#stale.get(organizationId)
-    if (share) share.count = Math.max(0, share.count - count)
+    if (share?.count !== undefined) share.count = Math.max(0, share.count - count)
   }
 
   staleOf({ organizationId }: Share): number {
     return this.#stale.get(organizationId)?.count ?? 0
   }
 
-  /** The stale ones of all organizations that chose a key. @param namespace left out: of every namespace */
-  staleUnder(line: string | null, namespace?: string): number {
+  /**
+   * The stale ones of all organizations that chose a key; undefined while they are not all counted, since 0 means that the
+   * former version is needed no more.
+   * @param namespace left out: of every namespace
+   */
+  staleUnder(line: string | null, namespace?: string): number | undefined {
+    if (!this.#looked) return undefined
     let sum = 0
     for (const share of this.#stale.values()) {
       const counts = namespace === undefined || share.namespace === namespace
-      if (counts && share.line === line) sum += share.count
+      if (!counts || share.line !== line) continue
+      if (share.count === undefined) return undefined
+      sum += share.count
     }
     return sum
   }

@@ -92,11 +92,12 @@ export class Rotation {
     const { deps } = this.#options
     this.#lookAgain = false
     const counts = await wrappedKeys(deps.pool, deps.installation)
-    const work = organizationWork(counts).filter((organization) => this.#mayUseIts(organization))
+    const all = organizationWork(counts)
+    this.progress.keep(all)
+    const work = all.filter((organization) => this.#mayUseIts(organization))
     const ages = new Map(
       (await dataKeyAges(deps.pool, deps.installation)).map((age) => [age.organizationId, age]),
     )
-    this.progress.keep(work)
     const currents = await this.#describe(work, signal)
     for (const organization of work) {
       const target = currents.get(organization.line)
