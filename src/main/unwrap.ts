@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { KubeConfig } from '@kubernetes/client-node'
 import { type APIKey, apiKeyKind } from '../api/v1alpha1/apikey.ts'
@@ -22,11 +22,17 @@ the APIKey that owns it are read from the cluster, not from the envelope.
                       from the one of -n; what is left open is taken on the envelope's word, and said on standard error
   --name NAME         with --file: the Secret's name
   --id ID             with --file: status.id of the APIKey
+  --output PATH       write it to a file instead, for its owner and group to read, as in a volume that an init container
+                      shares with the application
   --newline           end the output with a line break, also when it is not a terminal
 
-  CARDEA_KMS                 the default key: local, aws:REGION:KEY, gcp:NAME, azure:URL/keys/KEY, vault:MOUNT/KEY
+  CARDEA_KMS                 the key that wrapped it: local, aws:REGION:ARN, gcp:NAME, azure:URL/keys/KEY, vault:MOUNT/KEY
+  CARDEA_KMS_KEYS            or, beside the installation's key in CARDEA_KMS, those of organizations: NAMESPACE=KEY,…
   CARDEA_KMS_LOCAL_KEY_FILE  the key file of the local one
+  CARDEA_KMS_VAULT_ADDRESS, CARDEA_KMS_VAULT_…
+                             Vault, and how to log in to it
   KUBECONFIG                 the cluster
+  docs/operations/settings.md has all of them. Credentials for a key manager come from its own variables and files.
 `
 
 /** What stops an unwrap; the message is for people. */
@@ -43,6 +49,7 @@ export async function runUnwrap(args: readonly string[]): Promise<number> {
         file: { type: 'string' },
         name: { type: 'string' },
         id: { type: 'string' },
+        output: { type: 'string' },
         newline: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -61,13 +68,23 @@ export async function runUnwrap(args: readonly string[]): Promise<number> {
       sealed.envelope,
       sealed.context,
     )
-    process.stdout.write(plaintext)
-    if (process.stdout.isTTY || values.newline) process.stdout.write('\n')
+    const isShown = values.output === undefined && process.stdout.isTTY
+    const text = isShown || values.newline ? Buffer.concat([plaintext, newline]) : plaintext
+    if (values.output === undefined) process.stdout.write(text)
+    else writeAnew(values.output, text)
     return 0
   } catch (error) {
     process.stderr.write(`cardea unwrap: ${(error as Error).message}\n`)
     return error instanceof ConfigurationError || error instanceof TypeError ? 2 : 1
   }
+}
+
+const newline = Buffer.from('\n')
+
+/** A file that is there is replaced: nobody may write to it, and an init container that is run again has to. */
+function writeAnew(path: string, secret: Buffer): void {
+  rmSync(path, { force: true })
+  writeFileSync(path, secret, { flag: 'wx', mode: 0o440 })
 }
 
 interface Sealed {

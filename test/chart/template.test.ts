@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { describe, expect, inject, test } from 'vitest'
 import { kinds } from '../../src/api/v1alpha1/kinds.ts'
-import { chart, find, notes, type Rendered, render, workloads } from './helm.ts'
+import { chart, find, notes, type Rendered, render, type Values, workloads } from './helm.ts'
 import { installations } from './values.ts'
 
 describe.each(Object.entries(installations))('with %s', (_, values) => {
@@ -128,7 +128,7 @@ test('the auth service may not reach the API server', () => {
   expect(ports('cardea-migrate')).toEqual([53, 53, 5432])
 })
 
-test.each([
+test.each<readonly [Values, boolean]>([
   [{}, true],
   [{ 'kms.key': 'aws:eu-west-1:alias/cardea' }, false],
   [{ 'kms.key': 'aws:eu-west-1:alias/cardea', 'kms.allowedKeys': ['*=local'] }, true],
@@ -145,7 +145,7 @@ test.each([
 )
 
 test('the token that the pods show to Vault is good for nothing else', () => {
-  const tokens = (values: object) =>
+  const tokens = (values: Values) =>
     ['cardea-operator', 'cardea-auth'].map((name) => {
       const { volumes } = find(render(values), 'Deployment', name)['spec'].template.spec
       const volume = volumes.find((each: { name: string }) => each.name === 'vault-token')

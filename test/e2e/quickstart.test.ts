@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -105,6 +105,13 @@ describe('cardea unwrap', () => {
     const { id } = (await get('apikey', ns, 'ci'))?.status ?? {}
     const held = [...file, '-n', ns, '--name', 'ci-key', '--id', id]
     expect(await system.cardea(held)).toEqual(opened())
+    const output = path.join(system.directory, 'opened')
+    for (const run of ['first', 'again']) {
+      const written = await system.cardea([...held, '--output', output])
+      expect(written, run).toEqual({ code: 0, stdout: '', stderr: '' })
+      expect(readFileSync(output, 'utf8')).toBe(key)
+      expect(statSync(output).mode & 0o777).toBe(0o440)
+    }
     const elsewhere = [
       ['-n', 'other'],
       ['--name', 'other'],
