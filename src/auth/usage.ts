@@ -3,6 +3,7 @@ import { type ApiKeyUse, recordApiKeyUsage } from '../db/usage.ts'
 import type { Meter } from './index/meter.ts'
 import type { Meters } from './index/meters.ts'
 import { type AuthLog, reasonOf } from './log.ts'
+import { PeriodicWriter } from './periodic.ts'
 
 export interface UsageWriterOptions {
   readonly db: Queryable
@@ -19,14 +20,13 @@ const batchSize = 250
  * Writes back when keys were last used and how often. What waits is bounded by the keys that there are, however long
  * the database is away.
  */
-export class UsageWriter {
+export class UsageWriter extends PeriodicWriter {
   readonly #options: UsageWriterOptions
-  #timer: NodeJS.Timeout | undefined
-  #writing: Promise<void> | undefined
   #succeeded = 0
   #failed = 0
 
   constructor(options: UsageWriterOptions) {
+    super(() => this.#write(), options.interval)
     this.#options = options
   }
 
@@ -36,25 +36,6 @@ export class UsageWriter {
 
   get failed(): number {
     return this.#failed
-  }
-
-  start(): void {
-    this.#timer = setInterval(() => void this.flush(), this.#options.interval)
-  }
-
-  /** Writes what there is, the last time. Never rejects. */
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#writing
-    await this.flush()
-  }
-
-  /** Never rejects: what could not be written is kept for the next time. */
-  async flush(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined
-    })
-    await this.#writing
   }
 
   async #write(): Promise<void> {

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client'
 import type { DataKeys, DataKeysOptions } from '../../encryption/datakeys.ts'
 import type { AuthLog } from '../log.ts'
 import { observeVault } from '../metrics.ts'
+import { PendingUnwraps } from './unwraps.ts'
 import { VaultUsage } from './usage.ts'
 import { Vault } from './vault.ts'
 
@@ -21,9 +22,10 @@ const usageInterval = 10_000
 
 /** The vault, put together from its parts. */
 export function openVault({ pool, openDataKeys }: VaultBackend, registry: Registry, log: AuthLog) {
-  const usage = new VaultUsage({ pool, log, interval: usageInterval })
-  const dataKeys = openDataKeys((unwrap) => usage.unwrapped(unwrap), registry)
-  const vault = new Vault({ pool, dataKeys, usage, log })
+  const unwraps = new PendingUnwraps(log)
+  const usage = new VaultUsage({ pool, unwraps, log, interval: usageInterval })
+  const dataKeys = openDataKeys((unwrap) => unwraps.add(unwrap), registry)
+  const vault = new Vault({ pool, dataKeys, usage, unwraps, log })
   observeVault(registry, vault)
   return {
     vault,

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { auditing } from '../../db/audit.ts'
+import { auditing, auditingUnwrap } from '../../db/audit.ts'
 import type { DataKeyRow } from '../../db/datakey.ts'
 import {
   type ProviderCredentialRow,
@@ -15,10 +15,13 @@ import {
   sealedColumn,
   versionInForce,
 } from '../../domain/providercredential.ts'
-import type { DataKeys, NamespaceDataKeys } from '../../encryption/datakeys.ts'
+import type { DataKeys } from '../../encryption/datakeys.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import type { Credential } from '../index/credential.ts'
 import { type AuthLog, reasonOf } from '../log.ts'
+import { FailedUnwraps } from './failures.ts'
+import { UnderWay } from './underway.ts'
+import { type PendingUnwraps, unwrapper } from './unwraps.ts'
 import type { VaultUsage } from './usage.ts'
 
 /** What a workload asks for. */
@@ -59,11 +62,10 @@ export interface VaultOptions {
   readonly pool: Pool
   readonly dataKeys: DataKeys
   readonly usage: VaultUsage
+  /** What `dataKeys` tells of its unwraps. */
+  readonly unwraps: PendingUnwraps
   readonly log: AuthLog
 }
-
-/** What is asked at once; beyond it whoever asks is told to come again. */
-const maxUnderWay = 256
 
 /** The record that an answer is about. */
 type Target = Pick<ProviderCredentialRow, 'id' | 'name'>
@@ -80,7 +82,9 @@ interface Decision {
 export class Vault {
   readonly #options: VaultOptions
   readonly #outcomes = new Map<string, number>()
-  #underWay = 0
+  /** Beyond it whoever asks is told to come again. */
+  readonly #underWay = new UnderWay()
+  readonly #failures = new FailedUnwraps(() => performance.now())
 
   constructor(options: VaultOptions) {
     this.#options = options
@@ -109,13 +113,13 @@ export class Vault {
   }
 
   async #answer(request: ResolveRequest, decide: () => Promise<Decision>): Promise<Resolution> {
-    if (this.#underWay >= maxUnderWay) return { code: 'vault_unavailable' }
-    this.#underWay += 1
+    const organizationId = request.caller.tenant.id
+    if (!this.#underWay.enter(organizationId)) return { code: 'vault_unavailable' }
     try {
       const { resolution, target } = await decide()
       await this.#audit(request, resolution, target)
       if (resolution.use === 'vault') {
-        this.#options.usage.count(request.caller.tenant.id, resolution.credential.id)
+        this.#options.usage.count(organizationId, resolution.credential.id)
       }
       return resolution
     } catch (error) {
@@ -123,7 +127,7 @@ export class Vault {
       this.#options.log.warn({ requestId, error: reasonOf(error) }, 'the vault did not answer')
       return { code: 'vault_unavailable' }
     } finally {
-      this.#underWay -= 1
+      this.#underWay.leave(organizationId)
     }
   }
 
@@ -145,8 +149,8 @@ export class Vault {
       chosen && versionInForce(versions.filter((row) => row.providerCredentialId === chosen.id))
     if (!chosen || !version) return refusal('provider_credential_not_found')
     const dataKey = dataKeys.find((row) => row.version === version.dataKeyVersion)
-    const keys = this.#options.dataKeys.of(organization.ownerNamespace)
-    const opened = await this.#open(keys, version, dataKey, requestId)
+    const { ownerNamespace } = organization
+    const opened = await this.#open(ownerNamespace, version, dataKey, requestId)
     if (typeof opened === 'string') return refusal(opened, chosen)
     const { id } = chosen
     const { version: number, fingerprint } = version
@@ -158,18 +162,21 @@ export class Vault {
 
   /** The value, or why it cannot be had. */
   async #open(
-    keys: NamespaceDataKeys,
+    namespace: string | null,
     version: ProviderCredentialVersionRow,
     dataKey: DataKeyRow | undefined,
     requestId: string,
   ): Promise<Buffer | 'provider_credential_unreadable' | 'key_management_unavailable'> {
-    const { log } = this.#options
+    const { dataKeys, log } = this.#options
     const { id, providerCredentialId: credentialId } = version
     try {
       if (!dataKey) throw new KeyManagementError('refused', 'its data key is not there')
-      return await keys.open(dataKey, sealedColumn(version), version.sealed)
+      const known = this.#failures.of(nameOf(namespace, dataKey))
+      if (known) throw known
+      return await dataKeys.of(namespace).open(dataKey, sealedColumn(version), version.sealed)
     } catch (error) {
       if (!(error instanceof KeyManagementError)) throw error
+      if (dataKey) this.#failures.add(nameOf(namespace, dataKey), error)
       const detail = { requestId, credentialId, versionId: id, code: error.code }
       if (error.code === 'refused') {
         log.error(detail, 'a sealed value did not open: it was altered or moved')
@@ -205,8 +212,24 @@ export class Vault {
         }),
       },
     })
-    await carryOutFor(this.#options.pool, [{ organizationId, statements: [event] }])
+    const { pool, unwraps } = this.#options
+    const done = unwraps.take(organizationId)
+    const statements = [...done.map((one) => auditingUnwrap(one, unwrapper, requestId)), event]
+    try {
+      await carryOutFor(pool, [{ organizationId, statements }])
+    } catch (error) {
+      unwraps.giveBack(done)
+      throw error
+    }
   }
+}
+
+/** The wrapping is part of it: what is wrapped anew may open at once. */
+function nameOf(
+  namespace: string | null,
+  { organizationId, version, wrapped }: DataKeyRow,
+): string {
+  return [namespace ?? '', organizationId, version, wrapped.toString('base64')].join('/')
 }
 
 function refusal(code: VaultRefusal, target?: Target): Decision {
