@@ -82,13 +82,33 @@ function metricsIn(text: string): readonly string[] {
 test('every metric of the alerts and of the dashboard is one that the programs have', async () => {
   const dashboard = await readFile('charts/cardea/files/dashboard.json', 'utf8')
   const expressions = [...(await rules()).map(({ expr }) => expr), dashboard].join('\n')
+  const known = await programs()
+  const unknown = metricsIn(expressions).filter((name) => !known.includes(`'${name}'`))
+  expect(unknown).toEqual([])
+})
+
+test('every metric of the programs is on the page about monitoring', async () => {
+  const page = await readFile('docs/operations/monitoring.md', 'utf8')
+  // `cardea_reflector_{relists,watch_errors}_total` is two; braces at the end are labels.
+  const told = new Set(
+    [...page.matchAll(/`(cardea_\w+)(?:\{([\w,]+)\}(\w+))?/g)].flatMap(
+      ([, start = '', middle, end = '']) =>
+        middle === undefined ? [start] : middle.split(',').map((part) => start + part + end),
+    ),
+  )
+  const metrics = (await programs()).matchAll(/(?:name: |[a-z]\(registry, )'(cardea_[a-z_]+)'/g)
+  const names = [...metrics].map(([, name = '']) => name)
+  expect(names.length).toBeGreaterThan(30)
+  expect(names.filter((name) => !told.has(name))).toEqual([])
+})
+
+/** The source text of the programs. */
+async function programs(): Promise<string> {
   const sources = await readdir('src', { recursive: true })
-  const programs = await Promise.all(
+  const texts = await Promise.all(
     sources
       .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
       .map((name) => readFile(`src/${name}`, 'utf8')),
   )
-  const known = programs.join('\n')
-  const unknown = metricsIn(expressions).filter((name) => !known.includes(`'${name}'`))
-  expect(unknown).toEqual([])
-})
+  return texts.join('\n')
+}
