@@ -118,6 +118,22 @@ export async function carryOutFor(pool: Pool, work: readonly TenantStatements[])
   await withClient(pool, (client) => client.query(['begin', ...texts, 'commit'].join('; ')))
 }
 
+/**
+ * The same for a writer, with the fence held until the commit.
+ * @throws FencedError when the fence's epoch is over; whatever PostgreSQL throws
+ */
+export async function carryOutFenced(
+  pool: Pool,
+  options: { readonly actor: string; readonly fence: Fence },
+  work: readonly TenantStatements[],
+): Promise<void> {
+  const texts = work.flatMap(({ organizationId, statements }) => [
+    ...tenancy(organizationId),
+    ...statements,
+  ])
+  await inInstallation(pool, options, (tx) => carryOut(tx, texts, []), [])
+}
+
 function tenancy(organizationId: string): readonly [string] {
   if (!uuid.test(organizationId)) throw new TypeError('an organization id is a UUID')
   return [`select set_config('cardea.organization_id', ${literal(organizationId)}, true)`]

@@ -13,6 +13,7 @@ import { Manager } from '../k8s/manager.ts'
 import { RuntimeMetrics } from '../k8s/metrics.ts'
 import { buildOperator } from '../operator/operator.ts'
 import { maintainSigningKeys } from '../operator/signingkeys.ts'
+import { UnwrapJournal } from '../operator/unwraps.ts'
 import { openDataKeys } from './datakeys.ts'
 import { explainEnd } from './end.ts'
 import { openKeyring } from './kms.ts'
@@ -50,10 +51,6 @@ async function run(config: OperatorConfig): Promise<number> {
       'the key-encryption key is a local file: whoever reads it reads every secret; use a KMS in production',
     )
   }
-  const dataKeys = openDataKeys({
-    keyring,
-    onUnwrap: (unwrap) => logger.info(unwrap, 'a data key was unwrapped'),
-  })
   const pool = openPool({
     connectionString: config.databaseUrl,
     applicationName: name,
@@ -94,6 +91,8 @@ async function run(config: OperatorConfig): Promise<number> {
     logger.error({}, 'another operator leads: this one ends')
     ended.end(1)
   }
+  const unwraps = new UnwrapJournal({ pool, fence: heldFence, onFenced: lost, logger })
+  const dataKeys = openDataKeys({ keyring, onUnwrap: (unwrap) => unwraps.add(unwrap) })
   const probes = await listening(
     'CARDEA_METRICS_LISTEN',
     serveProbes(config.metricsListen, {
@@ -176,6 +175,7 @@ async function run(config: OperatorConfig): Promise<number> {
     throw error
   } finally {
     probes.close()
+    await unwraps.stop()
     await pool.end()
     logger.info({}, 'stopped')
   }

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { Fence } from '../db/transaction.ts'
 import type { Owner } from '../domain/ownership.ts'
 import type { DataKeys } from '../encryption/datakeys.ts'
+import type { Logger } from '../k8s/reconciler.ts'
 import type { OwnedSecrets } from '../k8s/secret.ts'
 import { type KeyManagement, KeyManagementError } from '../kms/keymanagement.ts'
 import type { Keyring } from '../kms/keyring.ts'
@@ -17,6 +18,7 @@ export interface OperatorDependencies {
   readonly installation: string
   /** The leadership that every write is fenced with. */
   readonly fence: () => Fence
+  readonly logger: Logger
   readonly randomBytes: (length: number) => Uint8Array
   readonly allowPlainSecrets: boolean
   /** `namespace/name` of the Organizations that may adopt one which was made through the API; `*` is any. */

@@ -74,7 +74,8 @@ export function buildOperator(options: OperatorOptions) {
   const changedByHand = new Set<string>()
   const { pool, keyring, dataKeys, fence, randomBytes, repaired } = options
   const { installation, allowPlainSecrets, adoptOrganizations } = config
-  const services = { pool, keyring, dataKeys, fence, randomBytes, repaired, secrets, changedByHand }
+  const clients = { pool, keyring, dataKeys, secrets }
+  const services = { ...clients, fence, logger, randomBytes, repaired, changedByHand }
   const settings = { installation, allowPlainSecrets, adoptOrganizations }
   const rotateSoon = (): void => loop.soon()
   const deps: OperatorDependencies = { ...services, ...settings, rotateSoon }

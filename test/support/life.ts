@@ -84,6 +84,7 @@ export class Lives {
       randomBytes,
       allowPlainSecrets: false,
       adoptOrganizations: [],
+      logger: memoryLogger(),
       repaired: () => {},
       changedByHand: new Set(options.changedByHand),
       rotateSoon: () => {},

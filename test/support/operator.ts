@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import { Counter, Registry } from 'prom-client'
 import { ChangeFeed } from '../../src/db/changes.ts'
 import { takeLeadership } from '../../src/db/leadership.ts'
-import { DataKeys } from '../../src/encryption/datakeys.ts'
+import { DataKeys, type Unwrap } from '../../src/encryption/datakeys.ts'
 import { KubeClient } from '../../src/k8s/client.ts'
 import { Manager } from '../../src/k8s/manager.ts'
 import { RuntimeMetrics } from '../../src/k8s/metrics.ts'
@@ -13,6 +13,7 @@ import type { KeyManagement } from '../../src/kms/keymanagement.ts'
 import type { Keyring } from '../../src/kms/keyring.ts'
 import { localKeyManagement } from '../../src/kms/local.ts'
 import { buildOperator, type OperatorOptions } from '../../src/operator/operator.ts'
+import { UnwrapJournal } from '../../src/operator/unwraps.ts'
 import { type TestCluster, testCluster } from './controlplane.ts'
 import { keyringOf } from './keyring.ts'
 import { type TestDatabase, testDatabase } from './postgres.ts'
@@ -63,6 +64,9 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
   const installation = setting.installation ?? 'test'
   const fence = await takeLeadership(pool, installation, 'test')
   let fenced = 0
+  const onFenced = (): void => {
+    fenced += 1
+  }
   const kms = setting.kms ?? testKek
   const manager = new Manager({
     client,
@@ -80,11 +84,14 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
     registers: [registry],
   })
   const keyring = setting.keyring ?? keyringOf(kms)
+  const unwraps = new UnwrapJournal({ pool, fence: () => fence, onFenced, logger })
+  const onUnwrap = (unwrap: Unwrap): void => unwraps.add(unwrap)
+  const dataKeys = new DataKeys({ keyring, now: () => performance.now(), onUnwrap })
   const operator = buildOperator({
     manager,
     pool,
     keyring,
-    dataKeys: new DataKeys({ keyring, now: () => performance.now() }),
+    dataKeys,
     config: {
       installation,
       allowPlainSecrets: setting.allowPlainSecrets ?? false,
@@ -93,9 +100,7 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
     fence: () => fence,
     randomBytes,
     repaired: (kind, where) => repairs.inc({ kind, where }),
-    onFenced: () => {
-      fenced += 1
-    },
+    onFenced,
     logger,
     registry,
     ...(setting.pace && { pace: setting.pace }),
@@ -123,6 +128,7 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
       await operator.stop()
       await feed.stop()
       await manager.stop(5000)
+      await unwraps.stop()
       await pool.end()
       if (!setting.database) await database.drop()
     },

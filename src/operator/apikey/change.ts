@@ -8,6 +8,7 @@ import { type Context, type KeyManagement, KeyManagementError } from '../../kms/
 import type { OperatorDependencies } from '../dependencies.ts'
 import { apiKeyContext } from './aad.ts'
 import { openKey, sealedFor } from './material.ts'
+import { readerFor } from './reader.ts'
 
 /** What is to become of the secrets. Nothing of it is written yet. */
 export interface SecretChanges {
@@ -55,13 +56,12 @@ export async function mint(
 ) {
   const key = mintApiKey(prefix, deps.randomBytes(apiKeyEntropy))
   const name = apiKey.spec.secretRef?.name ?? ''
-  const { namespace } = apiKey.metadata
   const envelope = await sealForReader(
     deps,
+    apiKey,
     kek,
     key,
-    namespace,
-    apiKeyContext(namespace, name, id),
+    apiKeyContext(apiKey.metadata.namespace, name, id),
   )
   return {
     id: newId(),
@@ -89,26 +89,27 @@ export async function reseal(
   if (!row || former === undefined || former === name) return []
   const { namespace } = apiKey.metadata
   const key = await openKey(
-    deps.keyring.of(namespace),
+    readerFor(deps, apiKey, 'to seal it for another Secret'),
     row.envelope,
     apiKeyContext(namespace, former, keyId),
   )
   if (key === undefined) throw new Error(`the envelope of secret ${row.id} does not open`)
   const context = apiKeyContext(namespace, name, keyId)
-  const envelope = await sealForReader(deps, kek(), key, namespace, context)
+  const envelope = await sealForReader(deps, apiKey, kek(), key, context)
   return [{ id: current, values: { envelope } }]
 }
 
 /** Seals a key, and opens it again the way that its readers will: what they cannot open is worth nothing. */
 async function sealForReader(
-  { keyring }: OperatorDependencies,
+  deps: OperatorDependencies,
+  apiKey: APIKey,
   kek: KeyManagement,
   key: string,
-  namespace: string,
   context: Context,
 ): Promise<Envelope> {
   const envelope = await seal(kek, Buffer.from(key), context)
-  if ((await openKey(keyring.of(namespace), envelope, context)) === key) return envelope
+  const reader = readerFor(deps, apiKey, 'to see that what was sealed opens')
+  if ((await openKey(reader, envelope, context)) === key) return envelope
   throw new KeyManagementError('refused', 'the key manager gave back another data key')
 }
 

@@ -8,6 +8,7 @@ import { formatEnvelope, isEnvelope, parseEnvelope } from '../../kms/envelope.ts
 import type { OperatorDependencies } from '../dependencies.ts'
 import { apiKeyContext } from './aad.ts'
 import { digestLabel, openKey } from './material.ts'
+import { readerFor } from './reader.ts'
 
 const envelopeType = 'cardea.dev/envelope'
 export const envelopeEntry = 'envelope'
@@ -75,7 +76,7 @@ async function plainKey(
   const there = secret && secretText(secret, plainEntry)
   if (there !== undefined && timingSafeEqual(digestApiKey(there), current.digest)) return there
   const key = await openKey(
-    deps.keyring.of(namespace),
+    readerFor(deps, apiKey, 'to deliver a plain Secret'),
     current.envelope,
     apiKeyContext(namespace, name, keyId),
   )

@@ -13,6 +13,7 @@ import { type Moment, noChanges, type SecretChanges } from './change.ts'
 import { envelopeEntry } from './delivery.ts'
 import type { Seen } from './look.ts'
 import { digestLabel, examineSecrets, type Judgement, openKey } from './material.ts'
+import { readerFor } from './reader.ts'
 
 export interface Recovered {
   /** The secrets that Cardea minted, as they are or as they will be after the changes. */
@@ -38,7 +39,7 @@ export async function recoverSecrets(
   const former = isApplied(apiKey) ? [] : seen.secrets.filter((row) => !isEnvelope(row.envelope))
   const rest = seen.secrets.filter((row) => !former.includes(row))
   const { sound, bogus, prefix } = await examineSecrets(
-    deps.keyring.of(apiKey.metadata.namespace),
+    readerFor(deps, apiKey, 'to judge a record'),
     rest,
     contextFor,
     trust(apiKey, seen, moment),
@@ -144,7 +145,8 @@ async function fromSecret(
   const envelope = text === undefined ? undefined : parseEnvelope(text)
   const name = apiKey.spec.secretRef?.name ?? ''
   const context = apiKeyContext(apiKey.metadata.namespace, name, moment.id)
-  const key = await openKey(deps.keyring.of(apiKey.metadata.namespace), envelope, context)
+  const reader = readerFor(deps, apiKey, 'to recover a record from the Secret')
+  const key = await openKey(reader, envelope, context)
   // The envelope of a former secret opens too, and a revoked key must not come back: the status tells which one it is.
   if (key === undefined || active.lastFour !== lastFour(key)) return undefined
   const digest = digestApiKey(key)
