@@ -38,7 +38,10 @@ export function awsKeyManagement(
     question: (kms: Opened, options: { abortSignal?: AbortSignal }) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> => {
-    opened ??= open(reference.region, endpoint)
+    opened ??= open(reference.region, endpoint).catch((error: unknown) => {
+      opened = undefined
+      throw error
+    })
     const answer = opened.then((kms) => question(kms, signal ? { abortSignal: signal } : {}))
     try {
       return await untilGivenUp(answer, 'AWS KMS', signal)
@@ -129,7 +132,7 @@ export function awsKeyManagement(
       return { keyId: arn, version }
     },
     async close() {
-      const { client } = (await opened) ?? {}
+      const { client } = (await opened?.catch(() => undefined)) ?? {}
       client?.destroy()
     },
   }

@@ -45,11 +45,14 @@ export function azureKeyManagement(
     signal: AbortSignal | undefined,
   ): Promise<T> => {
     if (!vaultHost.test(vaultUrl)) throw notAVault(keyId)
-    opened ??= open(vaultUrl, keyId, surroundings)
-    const vault = await opened
     const limits = { requestOptions: { timeout }, ...(signal && { abortSignal: signal }) }
+    opened ??= open(vaultUrl, keyId, surroundings)
+    const vault = opened.catch((error: unknown) => {
+      opened = undefined
+      throw notSetUp(keyId, error)
+    })
     const isDeleted = async (): Promise<boolean> => {
-      const deleted = vault.keys.getDeletedKey(name, limits)
+      const deleted = vault.then(({ keys }) => keys.getDeletedKey(name, limits))
       return untilGivenUp(
         deleted.then(
           () => true,
@@ -59,8 +62,9 @@ export function azureKeyManagement(
         signal,
       )
     }
+    const answer = vault.then((ready) => question(ready, limits))
     try {
-      return await untilGivenUp(question(vault, limits), `Azure, asked for ${keyId},`, signal)
+      return await untilGivenUp(answer, `Azure, asked for ${keyId},`, signal)
     } catch (error) {
       throw await azureError(error, { keyId, task, isDeleted })
     }
@@ -182,9 +186,12 @@ let ambientCredential: Promise<TokenCredential> | undefined
 
 /** One for the process, for it keeps the tokens. */
 function ambient(): Promise<TokenCredential> {
-  ambientCredential ??= import('@azure/identity').then(
-    ({ DefaultAzureCredential }) => new DefaultAzureCredential(),
-  )
+  ambientCredential ??= import('@azure/identity')
+    .then(({ DefaultAzureCredential }) => new DefaultAzureCredential())
+    .catch((error: unknown) => {
+      ambientCredential = undefined
+      throw error
+    })
   return ambientCredential
 }
 
@@ -230,6 +237,16 @@ function expectOwn(wrapped: WrappedKey, keyId: string): Versioned {
   throw new KeyManagementError(
     'refused',
     `the data key was not wrapped by version ${version.slice(0, 64)} of ${keyId}, or was altered since`,
+  )
+}
+
+/** What the SDK says when it is set up names a variable, and no secret. */
+function notSetUp(keyId: string, error: unknown): KeyManagementError {
+  const why = (error as Error).message.slice(0, 500)
+  return new KeyManagementError(
+    'denied',
+    `the login at Azure for ${keyId} cannot be set up, check the AZURE_ variables of the pod: ${why}`,
+    { cause: error },
   )
 }
 

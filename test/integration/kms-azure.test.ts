@@ -5,7 +5,7 @@ import {
   EnvironmentCredential,
   type TokenCredential,
 } from '@azure/identity'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { azureKeyManagement } from '../../src/kms/azure.ts'
 import type { KeyManagement } from '../../src/kms/keymanagement.ts'
 import { FakeKeyVault, type FakeVaultKey } from '../support/azurekeyvault.ts'
@@ -132,6 +132,23 @@ describe('a login', () => {
     const nobody = new ChainedTokenCredential(new EnvironmentCredential({ agent: vault.agent }))
     const asked = open(vault.createKey(), { as: nobody }).describe()
     await expect(asked).rejects.toMatchObject({ code: 'denied' })
+  })
+
+  test('that cannot be set up is denied, and is set up anew the next time', async () => {
+    const vaultUrl = 'https://acme.vault.azure.net'
+    const kms = azureKeyManagement(
+      { provider: 'azure', vaultUrl, name: 'a' },
+      { agent: vault.agent },
+    )
+    vi.stubEnv('AZURE_TOKEN_CREDENTIALS', 'nonsense')
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const asked = kms.describe()
+      await expect(asked).rejects.toMatchObject({ name: 'KeyManagementError', code: 'denied' })
+      await expect(asked).rejects.toThrow('AZURE_TOKEN_CREDENTIALS')
+    }
+    vi.stubEnv('AZURE_TOKEN_CREDENTIALS', 'EnvironmentCredential')
+    await expect(kms.describe()).rejects.toThrow('give its Kubernetes service account')
+    vi.unstubAllEnvs()
   })
 
   test('whose renewal fails fails for whoever asks, and nowhere else', async () => {
