@@ -176,10 +176,12 @@ async function openFormer(
     const former = formerOf()
     const { provider, keyId, version } = former
     kek = { provider, keyId, version }
+    if (hindrances.keks.has(Object.values(kek).join(' '))) return undefined
     return await unwrap(former)
   } catch (error) {
-    if (!(error instanceof KeyManagementError) || error.passes) throw error
-    if (error.code === 'refused' || !kek) hindrances.altered += 1
+    // What is no wrapping at all is altered too: one such row must not stop the others.
+    if (!(error instanceof KeyManagementError) && !(error instanceof TypeError)) throw error
+    if (error instanceof TypeError || error.code === 'refused' || !kek) hindrances.altered += 1
     else hindrances.keks.set(Object.values(kek).join(' '), { kek, error })
     return undefined
   }

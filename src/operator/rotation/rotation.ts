@@ -73,6 +73,8 @@ export class Rotation {
   readonly #bounds: RotationBounds
   /** Keys that failed, by their lines. */
   readonly #failures = new Map<string | null, Failure>()
+  /** Organizations that failed by something of their own, by their ids: the others under the same key go on. */
+  readonly #hindered = new Map<string, Failure>()
   /** How many compromised secrets each organization had when it was looked at last. */
   readonly #compromised = new Map<string, number>()
   /** Whether keys are being replaced: how many are left is worth another look. */
@@ -107,13 +109,19 @@ export class Rotation {
       if (signal.aborted) return undefined
       const target = currents.get(organization.line)
       if (!target || this.#isLeftAlone(organization.line)) continue
-      await this.#attempt(organization.line, () =>
-        this.#serve(organization, target, ages.get(organization.organizationId), signal),
-      )
+      const { organizationId: id } = organization
+      if ((this.#hindered.get(id)?.until ?? 0) > this.#options.clock.now()) continue
+      await this.#attempt(organization.line, async () => {
+        const isDone = await this.#serve(organization, target, ages.get(id), signal)
+        if (isDone) this.#hindered.delete(id)
+        else this.#hindered.set(id, this.#failureAfter(this.#hindered.get(id)))
+      })
     }
+    const ids = new Set(work.map(({ organizationId }) => organizationId))
+    for (const id of this.#hindered.keys()) if (!ids.has(id)) this.#hindered.delete(id)
     // Not before all of it went well: a key that is described and then fails would begin at the shortest wait each time.
     for (const line of currents.keys()) if (!this.#isLeftAlone(line)) this.#failures.delete(line)
-    const due = [...this.#failures.values()].map(({ until }) => until)
+    const due = [...this.#failures.values(), ...this.#hindered.values()].map(({ until }) => until)
     if (this.#lookAgain) due.push(this.#options.clock.now() + this.#bounds.again.base)
     return due.length > 0 ? new Date(Math.min(...due)) : undefined
   }
@@ -137,22 +145,29 @@ export class Rotation {
     return found
   }
 
+  /**
+   * @returns whether it is done; else something of the organization's own is in the way
+   * @throws KeyManagementError when the key that it is brought under does not serve
+   */
   async #serve(
     organization: OrganizationWork,
     { kek, current }: Pick<Target, 'kek' | 'current'>,
     age: DataKeyAge | undefined,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { deps } = this.#options
     const target = { ...organization, kek, current, signal }
     const hindrances: Hindrances = { keks: new Map(), altered: 0 }
-    if (this.progress.staleOf(organization) > 0) await this.#rewrap(target, hindrances)
     const key = this.#options.keyOf(organization.namespace, organization.name)
+    // First: it needs nothing of what may be in the way of the rest.
     if (key) await this.#replaceCompromised(organization, key)
+    if (this.progress.staleOf(organization) > 0) await this.#rewrap(target, hindrances)
     const due = key && age && this.#isDue(key, age)
     if (due) await replaceDataKey(deps, organization, signal)
-    if (due || (age?.retired ?? 0) > 0) await this.#reseal(organization, hindrances, signal)
+    const resealed =
+      !(due || (age?.retired ?? 0) > 0) || (await this.#reseal(organization, hindrances, signal))
     this.#complain(organization, hindrances)
+    return resealed && hindrances.keks.size === 0
   }
 
   async #rewrap(target: Target & OrganizationWork, hindrances: Hindrances): Promise<void> {
@@ -181,7 +196,27 @@ export class Rotation {
     logger.info({ organization: name, ...current, rewrapped: done }, 'data keys were wrapped anew')
   }
 
+  /** @returns whether all is sealed by the active data key; not, when a data key does not open now */
   async #reseal(
+    organization: OrganizationWork,
+    hindrances: Hindrances,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      await this.#resealTables(organization, hindrances, signal)
+      return true
+    } catch (error) {
+      if (!(error instanceof KeyManagementError)) throw error
+      const fields = { err: error, organization: organization.name }
+      this.#options.logger.warn(
+        fields,
+        'a data key does not open, and what it sealed stays as it is',
+      )
+      return false
+    }
+  }
+
+  async #resealTables(
     organization: OrganizationWork,
     hindrances: Hindrances,
     signal: AbortSignal,
@@ -263,17 +298,22 @@ export class Rotation {
 
   /** What fails at a key manager leaves its key alone for a while, and the others go on. */
   async #attempt(line: string | null, work: () => Promise<void>): Promise<void> {
-    const { clock, random, logger } = this.#options
+    const { logger } = this.#options
     try {
       await work()
     } catch (error) {
       if (!(error instanceof KeyManagementError)) throw error
-      const count = this.#failures.get(line)?.count ?? 0
-      const until = clock.now() + backoff(count, this.#bounds.again, random)
-      this.#failures.set(line, { count: count + 1, until })
-      const fields = { err: error, key: line ?? 'default', again: new Date(until) }
+      const failure = this.#failureAfter(this.#failures.get(line))
+      this.#failures.set(line, failure)
+      const fields = { err: error, key: line ?? 'default', again: new Date(failure.until) }
       logger.warn(fields, 'the key manager does not serve a rotation; it is tried again')
     }
+  }
+
+  #failureAfter(former: Failure | undefined): Failure {
+    const { clock, random } = this.#options
+    const count = former?.count ?? 0
+    return { count: count + 1, until: clock.now() + backoff(count, this.#bounds.again, random) }
   }
 
   #complain({ name }: OrganizationWork, { keks, altered }: Hindrances): void {
