@@ -255,6 +255,19 @@ test('what a former key cannot open stays as it is, is counted, and follows when
   await whenComplete('enabled', 4, '1')
 })
 
+test('what one organization cannot open holds up no other that goes to the same key', async () => {
+  const stuck = await anOrganizationWithKeys('stuck', 3)
+  const free = await anOrganizationWithKeys('free', 3)
+  keyNamed('stuck').trouble = 'unreachable'
+  for (const name of ['stuck', 'free']) {
+    await apply(anEncryptionKey(ns, name, vault('common')))
+  }
+  await whenAllHeld(free, 'transit/common/1')
+  expect(Object.keys(await keks('stuck'))).not.toEqual(['transit/common/1'])
+  keyNamed('stuck').trouble = undefined
+  await whenAllHeld(stuck, 'transit/common/1')
+})
+
 test('a compromised key also replaces the API keys that are older, with overlap', async () => {
   const names = await anOrganizationWithKeys('leaked', 3)
   await apply(
