@@ -1,4 +1,4 @@
-import { insertion, literal, type Reading, readingsOf } from './statement.ts'
+import { insertion, integer, literal, type Reading, readingsOf } from './statement.ts'
 import { dataKeys } from './tables/datakey.ts'
 
 export type DataKeyRow = typeof dataKeys.$inferSelect
@@ -18,7 +18,7 @@ export const allDataKeys: Reading<readonly DataKeyRow[]> = reading(
 
 /** The data key of a version; without one, the key that seals now. */
 export function dataKeyOf(version?: number): Reading<DataKeyRow | undefined> {
-  const which = version === undefined ? 'retired_at is null' : `version = ${Math.trunc(version)}`
+  const which = version === undefined ? 'retired_at is null' : `version = ${integer(version)}`
   return reading(`where ${which}`, ([row]) => row)
 }
 
@@ -47,12 +47,12 @@ export const dataKeyStatements = {
   insertion: (row: typeof dataKeys.$inferInsert): string => insertion(dataKeys, [row]),
   /** Lets another seal from now on. */
   retirement: (version: number): string =>
-    `update cardea_keys.data_keys set retired_at = now() where version = ${Math.trunc(version)}`,
+    `update cardea_keys.data_keys set retired_at = now() where version = ${integer(version)}`,
   /** Puts the wrapping of another KEK in the place of this one. */
   rewrapping: (version: number, { kek, wrapped }: Pick<DataKeyRow, 'kek' | 'wrapped'>): string =>
-    `update cardea_keys.data_keys set kek = ${literal(JSON.stringify(kek))}, wrapped = ${literal(`\\x${wrapped.toString('hex')}`)} where version = ${Math.trunc(version)}`,
+    `update cardea_keys.data_keys set kek = ${literal(JSON.stringify(kek))}, wrapped = ${literal(`\\x${wrapped.toString('hex')}`)} where version = ${integer(version)}`,
   deletion: (version: number): string =>
-    `delete from cardea_keys.data_keys where version = ${Math.trunc(version)}`,
+    `delete from cardea_keys.data_keys where version = ${integer(version)}`,
   /** Destroys all data keys of the transaction's organization, for good. */
   erasure: 'select cardea_keys.erase()',
 }

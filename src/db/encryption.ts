@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { type DataKeyRow, dataKeysWhere } from './datakey.ts'
-import { literal, type Reading } from './statement.ts'
+import { integer, literal, type Reading } from './statement.ts'
 
 /** A KEK's version, by which everything that it wrapped names it. */
 export interface KekVersion {
@@ -96,7 +96,7 @@ export function staleSecrets(
     ...(after === undefined ? [] : [`s.id > ${literal(after)}`]),
   ]
   return {
-    text: `${secretColumns} where ${conditions.join(' and ')} order by s.id limit ${Math.trunc(limit)}`,
+    text: `${secretColumns} where ${conditions.join(' and ')} order by s.id limit ${integer(limit)}`,
     decode: (rows) => rows as unknown as readonly WrappedSecret[],
   }
 }
@@ -143,7 +143,7 @@ export function keysMadeBefore(
   const after = page.after === undefined ? '' : `and s.id > ${literal(page.after)}`
   return {
     text: `select s.id, k.owner_namespace as "namespace", k.owner_name as "name" ${madeBefore(before)} ${after}
-      order by s.id limit ${Math.trunc(page.limit)}`,
+      order by s.id limit ${integer(page.limit)}`,
     decode: (rows) => rows as unknown as readonly CurrentSecret[],
   }
 }

@@ -1,7 +1,15 @@
 import type { Owner } from '../domain/ownership.ts'
 import type { DataKeyRow } from './datakey.ts'
 import { isOf, recordStore } from './record.ts'
-import { deletion, insertion, literal, nothing, type Reading, readingsOf } from './statement.ts'
+import {
+  deletion,
+  insertion,
+  integer,
+  literal,
+  nothing,
+  type Reading,
+  readingsOf,
+} from './statement.ts'
 import { dataKeys } from './tables/datakey.ts'
 import { providerCredentials, providerCredentialVersions } from './tables/providercredential.ts'
 import type { TenantStatements } from './transaction.ts'
@@ -108,7 +116,7 @@ export function recordingUse(uses: readonly ProviderCredentialUse[]): readonly T
     .map(([organizationId, ofOne]) => {
       const rows = ofOne.map(
         ({ id, lastUsedAt, uses: count }) =>
-          `(${literal(id)}::uuid, ${lastUsedAt / 1000}::float8, ${Math.trunc(count)}::bigint)`,
+          `(${literal(id)}::uuid, ${integer(lastUsedAt)}::float8 / 1000, ${integer(count)}::bigint)`,
       )
       const statement = `insert into cardea.provider_credential_usage as u (organization_id, provider_credential_id, last_used_at, uses)
         select c.organization_id, c.id, to_timestamp(use.at), use.count

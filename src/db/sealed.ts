@@ -1,4 +1,4 @@
-import { literal, type Reading } from './statement.ts'
+import { integer, literal, type Reading } from './statement.ts'
 
 /**
  * A table of tenants with a column that data keys seal. Beside that one (bytea) it has organization_id, id and
@@ -35,7 +35,7 @@ export function rowsToReseal(
   const after = page.after === undefined ? '' : `and id > ${literal(page.after)}`
   return rowsOf(
     table,
-    `where data_key_version <> ${Math.trunc(active)} ${after} order by id limit ${Math.trunc(page.limit)}`,
+    `where data_key_version <> ${integer(active)} ${after} order by id limit ${integer(page.limit)}`,
   )
 }
 
@@ -56,7 +56,7 @@ export function resealing(
 ): string {
   const values = [
     `"${column}" = ${literal(`\\x${row.sealed.toString('hex')}`)}`,
-    `data_key_version = ${Math.trunc(row.dataKeyVersion)}`,
+    `data_key_version = ${integer(row.dataKeyVersion)}`,
     ...Object.entries(derived).map(([name, value]) => `"${name}" = ${literal(value)}`),
   ]
   return `update cardea."${table}" set ${values.join(', ')} where id = ${literal(row.id)}`

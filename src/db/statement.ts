@@ -51,6 +51,15 @@ export function literal(value: string): string {
   return escapeLiteral(value)
 }
 
+/**
+ * A whole number in a query's text.
+ * @throws TypeError when it is none, or larger than JavaScript can tell from the next
+ */
+export function integer(value: number): string {
+  if (!Number.isSafeInteger(value)) throw new TypeError(`${value} is no whole number`)
+  return String(value)
+}
+
 /** Inserts rows of the same columns; what is left out has its default. */
 export function insertion(table: PgTable, rows: readonly object[]): string {
   const columns = columnsOf(table, rows[0] ?? {})
