@@ -57,7 +57,8 @@ test('the count of an organization that chose another key is not taken for that 
   const progress = new Progress()
   progress.keep(work)
   for (const organization of work) progress.found(organization, kek('2'))
-  progress.keep(work.map((organization) => ({ ...organization, line: 'vault:transit/next' })))
+  const encryptionKey = { provider: 'vault', mount: 'transit', name: 'next' }
+  progress.keep(organizationWork([{ ...counted('a', 7, '1'), encryptionKey }]))
   expect(progress.staleUnder('vault:transit/next')).toBeUndefined()
   expect(progress.staleUnder(line)).toBe(0)
 })

@@ -9,7 +9,7 @@ import {
 import type { SealedTable } from '../../db/sealed.ts'
 import { inOrganization } from '../../db/transaction.ts'
 import { readDuration } from '../../domain/duration.ts'
-import { backoff, type Clock, sleep } from '../../k8s/clock.ts'
+import { type Clock, sleep } from '../../k8s/clock.ts'
 import { isSuspended, referenceKey } from '../../k8s/object.ts'
 import type { Priority } from '../../k8s/queue.ts'
 import type { Logger } from '../../k8s/reconciler.ts'
@@ -17,6 +17,7 @@ import { type KeyManagement, KeyManagementError } from '../../kms/keymanagement.
 import type { KeyReference } from '../../kms/reference.ts'
 import { kekOf, type OperatorDependencies, operatorActor } from '../dependencies.ts'
 import { compromisedBefore, keyReferenceOf, lineOf } from '../encryptionkey/reference.ts'
+import { BackOffs } from './backoffs.ts'
 import { replaceDataKey } from './datakey.ts'
 import { type OrganizationWork, organizationWork, Progress } from './progress.ts'
 import { dropUnusedDataKeys, resealRows } from './reseal.ts'
@@ -58,11 +59,6 @@ export interface RotationOptions {
   readonly bounds?: Partial<RotationBounds> | undefined
 }
 
-interface Failure {
-  readonly count: number
-  readonly until: number
-}
-
 /**
  * Brings everything that is wrapped or sealed under the keys that should do it. What is left to do is in the rows themselves,
  * so a run that is killed is gone on with by the next one, whoever's it is.
@@ -71,10 +67,10 @@ export class Rotation {
   readonly progress = new Progress()
   readonly #options: RotationOptions
   readonly #bounds: RotationBounds
-  /** Keys that failed, by their lines. */
-  readonly #failures = new Map<string | null, Failure>()
+  /** Keys that failed, by their lines; null is the installation's. */
+  readonly #failed: BackOffs<string | null>
   /** Organizations that failed by something of their own, by their ids: the others under the same key go on. */
-  readonly #hindered = new Map<string, Failure>()
+  readonly #hindered: BackOffs<string>
   /** How many compromised secrets each organization had when it was looked at last. */
   readonly #compromised = new Map<string, number>()
   /** Whether keys are being replaced: how many are left is worth another look. */
@@ -83,6 +79,9 @@ export class Rotation {
   constructor(options: RotationOptions) {
     this.#options = options
     this.#bounds = { ...usual, ...options.bounds }
+    const backOff = { ...options, again: this.#bounds.again }
+    this.#failed = new BackOffs(backOff)
+    this.#hindered = new BackOffs(backOff)
   }
 
   /**
@@ -108,22 +107,23 @@ export class Rotation {
     for (const organization of work) {
       if (signal.aborted) return undefined
       const target = currents.get(organization.line)
-      if (!target || this.#isLeftAlone(organization.line)) continue
+      if (!target || this.#failed.isLeftAlone(organization.line)) continue
       const { organizationId: id } = organization
-      if ((this.#hindered.get(id)?.until ?? 0) > this.#options.clock.now()) continue
+      if (this.#hindered.isLeftAlone(id)) continue
       await this.#attempt(organization.line, async () => {
         const isDone = await this.#serve(organization, target, ages.get(id), signal)
-        if (isDone) this.#hindered.delete(id)
-        else this.#hindered.set(id, this.#failureAfter(this.#hindered.get(id)))
+        if (isDone) this.#hindered.served([id])
+        else this.#hindered.failed(id)
       })
     }
-    const ids = new Set(work.map(({ organizationId }) => organizationId))
-    for (const id of this.#hindered.keys()) if (!ids.has(id)) this.#hindered.delete(id)
+    this.#hindered.keep(new Set(work.map(({ organizationId }) => organizationId)))
     // Not before all of it went well: a key that is described and then fails would begin at the shortest wait each time.
-    for (const line of currents.keys()) if (!this.#isLeftAlone(line)) this.#failures.delete(line)
-    const due = [...this.#failures.values(), ...this.#hindered.values()].map(({ until }) => until)
-    if (this.#lookAgain) due.push(this.#options.clock.now() + this.#bounds.again.base)
-    return due.length > 0 ? new Date(Math.min(...due)) : undefined
+    this.#failed.served(currents.keys())
+    const look = this.#options.clock.now() + this.#bounds.again.base
+    // An organization's time may be over while its key is left alone: that is no reason to look every second.
+    const hindered = Math.max(this.#hindered.next(), look)
+    const next = Math.min(this.#failed.next(), hindered, this.#lookAgain ? look : hindered)
+    return Number.isFinite(next) ? new Date(next) : undefined
   }
 
   /** Each key as it is now, asked once a run. */
@@ -133,9 +133,9 @@ export class Rotation {
   ): Promise<ReadonlyMap<string | null, Pick<Target, 'kek' | 'current'>>> {
     const found = new Map<string | null, { kek: KeyManagement; current: KekVersion }>()
     const lines = new Map(work.map((organization) => [organization.line, organization]))
-    for (const line of this.#failures.keys()) if (!lines.has(line)) this.#failures.delete(line)
+    this.#failed.keep(new Set(lines.keys()))
     for (const [line, organization] of lines) {
-      if (this.#isLeftAlone(line)) continue
+      if (this.#failed.isLeftAlone(line)) continue
       await this.#attempt(line, async () => {
         const kek = kekOf(this.#options.deps, organization)
         const { keyId, version } = await kek.describe(signal)
@@ -292,28 +292,16 @@ export class Rotation {
     return false
   }
 
-  #isLeftAlone(line: string | null): boolean {
-    return (this.#failures.get(line)?.until ?? 0) > this.#options.clock.now()
-  }
-
   /** What fails at a key manager leaves its key alone for a while, and the others go on. */
   async #attempt(line: string | null, work: () => Promise<void>): Promise<void> {
-    const { logger } = this.#options
     try {
       await work()
     } catch (error) {
       if (!(error instanceof KeyManagementError)) throw error
-      const failure = this.#failureAfter(this.#failures.get(line))
-      this.#failures.set(line, failure)
-      const fields = { err: error, key: line ?? 'default', again: new Date(failure.until) }
-      logger.warn(fields, 'the key manager does not serve a rotation; it is tried again')
+      const fields = { err: error, key: line ?? 'default', again: this.#failed.failed(line) }
+      const message = 'the key manager does not serve a rotation; it is tried again'
+      this.#options.logger.warn(fields, message)
     }
-  }
-
-  #failureAfter(former: Failure | undefined): Failure {
-    const { clock, random } = this.#options
-    const count = former?.count ?? 0
-    return { count: count + 1, until: clock.now() + backoff(count, this.#bounds.again, random) }
   }
 
   #complain({ name }: OrganizationWork, { keks, altered }: Hindrances): void {
