@@ -183,6 +183,37 @@ test('when the Secret is emptied or deleted the last good version goes on workin
   })
 })
 
+test('a last good version that opens no more is told of, and comes back with the Secret', async () => {
+  await inForce('lost')
+  await remove('secret', ns, 'lost-key')
+  await whenReady('providercredential', ns, 'lost', 'False', 'SecretNotFound')
+  await scene.sql(
+    `update cardea.provider_credential_versions set sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1)
+     where provider_credential_id = (select id from cardea.provider_credentials where name = 'lost')`,
+  )
+  await lookAgain('lost')
+  const live = await whenReady('providercredential', ns, 'lost', 'False', 'ValueLost')
+  expect(messageOf(live)).toContain('Version 1, the last good one, does not open any more')
+  expect(messageOf(live)).toContain('until the Secret is put back')
+  await aSecret('lost-key', { token: aValue('lost') })
+  await whenVersion('lost', 2)
+  await whenReady('providercredential', ns, 'lost')
+})
+
+test('a last good version whose data key is gone is told of', async () => {
+  await inForce('keyless')
+  await remove('secret', ns, 'keyless-key')
+  await whenReady('providercredential', ns, 'keyless', 'False', 'SecretNotFound')
+  await scene.sql(
+    `update cardea.provider_credential_versions set data_key_version = 99
+     where provider_credential_id = (select id from cardea.provider_credentials where name = 'keyless')`,
+  )
+  await lookAgain('keyless')
+  await whenReady('providercredential', ns, 'keyless', 'False', 'ValueLost')
+  await aSecret('keyless-key', { token: aValue('keyless') })
+  await whenReady('providercredential', ns, 'keyless')
+})
+
 test('a second credential for the provider is refused until the first is gone', async () => {
   await inForce('rival')
   const spec = from('rival')
@@ -221,7 +252,7 @@ test('what somebody altered, revoked or moved is sealed anew from the Secret, an
   const live = await whenVersion('altered', 3)
   expect(live.status.versions[0].revokedAt).toBeUndefined()
   const text = await scene.operator.registry.metrics()
-  expect(text).toMatch(/cardea_drift_repairs_total\{kind="ProviderCredential",where="row"\} [12]/)
+  expect(text).toMatch(/cardea_drift_repairs_total\{kind="ProviderCredential",where="row"\} [1-9]/)
 })
 
 test('with the KMS away what is in force stays so, and a new value waits', async () => {

@@ -138,6 +138,12 @@ export const reasons = {
     means:
       'The value is empty, longer than 65536 bytes, or not text: the message says which. Put another into the Secret. Until then the last value that was good goes on working, if there was one.',
   },
+  ValueLost: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'valueFrom leads to no value, and the one that was kept does not open any more: it, or its data key, was altered or lost. Workloads get none. Put the Secret back.',
+  },
   DuplicateProvider: {
     outcome: 'stalled',
     actor: 'author',
@@ -214,7 +220,7 @@ export const reasons = {
     outcome: 'stalled',
     actor: 'author',
     means:
-      "The key is there but cannot wrap and unwrap data keys: it is of another type or made for another use. Choose a key of the sort that the provider's guide names.",
+      "The key is there but cannot wrap and unwrap data keys: it is of another type or made for another use, or what it wrapped was altered. Choose a key of the sort that the provider's guide names; put what was altered back from a backup.",
   },
   EncryptionKeyNotFound: {
     outcome: 'wait',

@@ -108,6 +108,7 @@ export const providerCredentialKind = defineKind({
     'SecretNotFound',
     'SecretKeyNotFound',
     'InvalidValue',
+    'ValueLost',
     'DuplicateProvider',
     ...keyReasons,
   ],

@@ -6,16 +6,8 @@ import {
 } from '../../api/v1alpha1/providercredential.ts'
 import { providerCredentialStore, versionStatements } from '../../db/providercredential.ts'
 import { versionInForce } from '../../domain/providercredential.ts'
-import { conditionOf, referenceKey } from '../../k8s/object.ts'
-import {
-  done,
-  type Outcome,
-  type ReconcileContext,
-  type ReconcileEvent,
-  type Reconciler,
-  stalled,
-  waiting,
-} from '../../k8s/reconciler.ts'
+import { referenceKey } from '../../k8s/object.ts'
+import { done, type Outcome, type ReconcileContext, type Reconciler } from '../../k8s/reconciler.ts'
 import { SECRET_METADATA } from '../../k8s/secret.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { isApplied } from '../applied.ts'
@@ -24,13 +16,13 @@ import { driftEvents, repairEvent } from '../drift.ts'
 import { keyTrouble } from '../keytrouble.ts'
 import { belongsTo } from '../reference.ts'
 import { retire } from '../retire.ts'
-import { unwatched } from '../unwatched.ts'
 import { type Applied, applyCredential } from './apply.ts'
 import { providerCredentialConcept } from './concept.ts'
 import { look, type Seen } from './look.ts'
-import { readSource, type Source } from './source.ts'
+import { readSource } from './source.ts'
 import { providerCredentialStatus } from './status.ts'
-import { compareValue, witnessOf } from './value.ts'
+import { compareValue, isReadable, witnessOf } from './value.ts'
+import { type Readable, valueless } from './valueless.ts'
 
 type Result = Outcome<ProviderCredentialStatus>
 type Comparison = Awaited<ReturnType<typeof compareValue>>
@@ -70,11 +62,14 @@ export class ProviderCredentialReconciler implements Reconciler<ProviderCredenti
     const { name, key } = object.spec.valueFrom.secretRef
     const secret = await deps.secrets.read(object.metadata.namespace, name, context.signal)
     const source = readSource(object, secret)
-    if (!secret || source.problem) return valueless(object, seen, source, context)
+    const current = versionInForce(seen.versions)
+    const dataKey = seen.dataKeys.find(({ version }) => version === current?.dataKeyVersion)
+    const witness = current && witnessOf(secret, key, current, dataKey)
+    if (!secret || source.problem) {
+      const readable = await this.#readable(seen, witness, context)
+      return valueless(object, seen, source, readable, context)
+    }
     try {
-      const current = versionInForce(seen.versions)
-      const dataKey = seen.dataKeys.find(({ version }) => version === current?.dataKeyVersion)
-      const witness = current && witnessOf(secret, key, current, dataKey)
       const compared = await this.#compare(seen, witness, source.value, context)
       const value = compared === 'same' ? undefined : source.value
       const applied = await applyCredential(deps, object, seen, value, context)
@@ -99,6 +94,18 @@ export class ProviderCredentialReconciler implements Reconciler<ProviderCredenti
     return compareValue(this.#deps, seen, value, signal)
   }
 
+  async #readable(
+    seen: Seen,
+    witness: string | undefined,
+    { signal }: ReconcileContext,
+  ): Promise<Readable> {
+    const id = seen.found.row?.id ?? ''
+    if (witness !== undefined && witness === this.#witnesses.get(id)) return 'yes'
+    const readable = await isReadable(this.#deps, seen, signal)
+    if (witness !== undefined && readable === 'yes') this.#witnesses.set(id, witness)
+    return readable
+  }
+
   async finalize(object: ProviderCredential, context: ReconcileContext): Promise<Result> {
     const purge = (object.spec.deletionPolicy ?? defaultDeletionPolicy) === 'Delete'
     const now = context.now()
@@ -110,33 +117,6 @@ export class ProviderCredentialReconciler implements Reconciler<ProviderCredenti
     this.#witnesses.delete(object.status?.id ?? '')
     return done('The credential is revoked.')
   }
-}
-
-/** The Secret has no value that can be kept: the last good one goes on working. */
-function valueless(
-  object: ProviderCredential,
-  { found, versions }: Seen,
-  { problem }: Source,
-  context: ReconcileContext,
-): Result {
-  const row = found.row?.deletedAt ? undefined : found.row
-  const current = row && versionInForce(versions)
-  const { reason, message: what } = problem as NonNullable<typeof problem>
-  const meanwhile = current
-    ? `Version ${current.version}, the last good one, goes on working.`
-    : 'Workloads get none until then.'
-  const message = `${what} ${meanwhile}`
-  // Once: the condition says so for as long as it lasts.
-  const news = conditionOf(object, 'Ready')?.reason !== reason
-  const event: ReconcileEvent = { type: 'Warning', reason, action: 'Read', note: message }
-  const more = {
-    ...(row && { status: providerCredentialStatus(row, versions) }),
-    ...(news && { events: [event] }),
-    ...unwatched(context),
-  }
-  return reason === 'InvalidValue'
-    ? stalled('InvalidValue', message, more)
-    : waiting(reason, message, more)
 }
 
 function inForce(

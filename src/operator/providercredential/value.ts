@@ -15,6 +15,7 @@ import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { activeDataKey } from '../datakey.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
 import type { Seen } from './look.ts'
+import type { Readable } from './valueless.ts'
 
 /** A new version of a credential. Nothing of it is written yet. */
 export interface NewVersion {
@@ -24,27 +25,54 @@ export interface NewVersion {
   readonly dataKey: DataKeyRow
 }
 
-/**
- * How the value in force compares with the one in the Secret. `altered`: it does not open, because somebody changed it or
- * moved it here.
- */
+/** How the value in force compares with the one in the Secret. `altered`: it does not open. */
 export async function compareValue(
   deps: OperatorDependencies,
-  { organization, versions, dataKeys }: Seen,
+  seen: Seen,
   value: Buffer,
   signal: AbortSignal,
 ): Promise<'same' | 'other' | 'altered' | 'none'> {
+  const opened = await openCurrent(deps, seen, signal)
+  if (typeof opened === 'string') return opened
+  const same = opened.length === value.length && timingSafeEqual(opened, value)
+  opened.fill(0)
+  return same ? 'same' : 'other'
+}
+
+/** Whether the value in force opens. */
+export async function isReadable(
+  deps: OperatorDependencies,
+  seen: Seen,
+  signal: AbortSignal,
+): Promise<Readable> {
+  try {
+    const opened = await openCurrent(deps, seen, signal)
+    if (typeof opened === 'string') return 'no'
+    opened.fill(0)
+    return 'yes'
+  } catch (error) {
+    if (error instanceof KeyManagementError && error.passes) return 'unknown'
+    throw error
+  }
+}
+
+/**
+ * The value in force. `altered`: it does not open, because somebody changed it or moved it here, or its data key is lost.
+ * @throws KeyManagementError
+ */
+async function openCurrent(
+  deps: OperatorDependencies,
+  { organization, versions, dataKeys }: Seen,
+  signal: AbortSignal,
+): Promise<Buffer | 'altered' | 'none'> {
   const current = versionInForce(versions)
   if (!current) return 'none'
   const dataKey = dataKeys.find(({ version }) => version === current.dataKeyVersion)
   if (!dataKey) return 'altered'
   try {
-    const opened = await deps.dataKeys
+    return await deps.dataKeys
       .of(organization.ownerNamespace)
       .open(dataKey, sealedColumn(current), current.sealed, signal)
-    const same = opened.length === value.length && timingSafeEqual(opened, value)
-    opened.fill(0)
-    return same ? 'same' : 'other'
   } catch (error) {
     if (error instanceof KeyManagementError && error.code === 'refused') return 'altered'
     throw error
@@ -96,12 +124,12 @@ export async function sealVersion(
  * so when it is away.
  */
 export function witnessOf(
-  secret: SecretObject,
+  secret: SecretObject | undefined,
   key: string,
   current: ProviderCredentialVersionRow,
   dataKey: DataKeyRow | undefined,
 ): string {
-  const { uid, resourceVersion } = secret.metadata
+  const { uid, resourceVersion } = secret?.metadata ?? {}
   const sealed = hash('sha256', Buffer.concat([current.sealed, dataKey?.wrapped ?? Buffer.of()]))
   return [uid, resourceVersion, key, current.providerCredentialId, current.id, sealed].join('/')
 }
