@@ -77,10 +77,11 @@ async function idle(): Promise<number> {
 /** The version of every row, and who locked it: PostgreSQL was made to write something when this differs. */
 async function rowVersions(): Promise<readonly object[]> {
   const tables = await scene.sql(
-    `select relname from pg_class where relnamespace = 'cardea'::regnamespace and relkind = 'r' order by 1`,
+    `select oid::regclass::text as relname from pg_class
+     where relnamespace in ('cardea'::regnamespace, 'cardea_keys'::regnamespace) and relkind = 'r' order by 1`,
   )
   const versions = tables.map(
-    ({ relname }) => `select '${relname}' as relation, ctid, xmin, xmax from cardea.${relname}`,
+    ({ relname }) => `select '${relname}' as relation, ctid, xmin, xmax from ${relname}`,
   )
   return scene.sql(`${versions.join(' union all ')} order by 1, 2`)
 }

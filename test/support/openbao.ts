@@ -25,6 +25,8 @@ export interface OpenBao {
   allow(names: readonly string[]): Promise<void>
   /** How many logins there were so far. */
   logins(): number
+  /** How many renewals of a token were asked for so far. */
+  renewals(): number
   stop(): Promise<void>
 }
 
@@ -33,10 +35,11 @@ export async function startOpenBao(
 ): Promise<OpenBao> {
   const directory = temporaryDirectory('openbao')
   const server = await start(directory, terminalProgress(), options)
-  let logins = 0
+  let [logins, renewals] = [0, 0]
   const wire = await openLossyProxy(server.url, {
     counts: ({ url = '' }) => {
       if (url.endsWith('/login')) logins += 1
+      if (url.endsWith('/renew-self')) renewals += 1
       return /\/(encrypt|decrypt)\//.test(url)
     },
     throttled: {
@@ -76,6 +79,7 @@ export async function startOpenBao(
       await call('POST', 'sys/policies/acl/cardea', { policy: guidePolicy(names) || nothing })
     },
     logins: () => logins,
+    renewals: () => renewals,
     async stop() {
       await wire.close()
       await server.stop()
