@@ -52,7 +52,7 @@ export type Delivery =
 export interface OwnedSecretsOptions {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>
   /** The cache of the Secrets that have the label. */
-  readonly store: Pick<ObjectStore<SecretObject>, 'get' | 'observe' | 'values'>
+  readonly store: Pick<ObjectStore<SecretObject>, 'creating' | 'get' | 'observe' | 'values'>
   /** The label that all our Secrets have, and by which they are watched. */
   readonly label: { readonly name: string; readonly value: string }
   readonly fieldManager: string
@@ -206,7 +206,9 @@ export class OwnedSecrets {
     const { namespace } = owner.metadata
     const metadata = { namespace, name: content.name, labels, ownerReferences: [reference] }
     const manifest = { apiVersion: 'v1', kind: 'Secret', metadata, type, data }
-    const made = await client.create<SecretObject>(SECRETS, manifest, { fieldManager, signal })
+    const made = await store.creating(`${namespace}/${content.name}`, () =>
+      client.create<SecretObject>(SECRETS, manifest, { fieldManager, signal }),
+    )
     store.observe(made)
     return made
   }

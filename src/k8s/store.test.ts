@@ -102,3 +102,15 @@ test('versions are compared as numbers of any length', () => {
   expect(isOlder('9007199254740993', '9007199254740994')).toBe(true)
   expect(isOlder('7', '7')).toBe(false)
 })
+
+test('what we are creating is ours also when its event comes before the answer', async () => {
+  const { store, told } = aStore()
+  await store.creating('ns/a', async () => {
+    store.receive(event('ADDED', object('a', '5')))
+    store.receive(event('MODIFIED', object('a', '6')))
+    return object('a', '5')
+  })
+  store.observe(object('a', '5'))
+  store.receive(event('ADDED', object('b', '7')))
+  expect(told()).toEqual(['added 5 own', 'updated 6', 'added 7'])
+})

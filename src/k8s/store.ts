@@ -34,6 +34,8 @@ export class ObjectStore<T extends KubeObject> {
   readonly #handlers: ChangeHandler<T>[] = []
   /** The versions of our own writes of objects that were not cached yet. */
   readonly #awaited = new Map<string, string>()
+  /** Keys that we are creating: the event may come before the answer. */
+  readonly #creating = new Set<string>()
   readonly #onError: (error: unknown) => void
   readonly #retained: (object: T) => T
 
@@ -112,6 +114,19 @@ export class ObjectStore<T extends KubeObject> {
     }
   }
 
+  /**
+   * Creates an object that is not cached. Its event is our own write's also when it comes before the answer: if it is
+   * another's, the create is refused, and whoever calls this looks at what is there.
+   */
+  async creating<C extends KubeObject>(key: string, create: () => Promise<C>): Promise<C> {
+    this.#creating.add(key)
+    try {
+      return await create()
+    } finally {
+      this.#creating.delete(key)
+    }
+  }
+
   #put(object: T, how: { initial?: boolean; own?: boolean; force?: boolean }): void {
     const key = objectKey(object)
     const cached = this.#objects.get(key)
@@ -128,7 +143,8 @@ export class ObjectStore<T extends KubeObject> {
       const known = cached.metadata.resourceVersion
       if (known === resourceVersion || (!how.force && isOlder(resourceVersion, known))) return
     }
-    const own = (how.own ?? false) || this.#awaited.get(key) === resourceVersion
+    const created = cached === undefined && this.#creating.has(key)
+    const own = created || (how.own ?? false) || this.#awaited.get(key) === resourceVersion
     if (own) this.#awaited.delete(key)
     this.#objects.set(key, object)
     this.#tell({ object, previous: cached, deleted: false, initial: how.initial ?? false, own })

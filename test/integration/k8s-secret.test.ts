@@ -84,7 +84,12 @@ test('a Secret is made with its owner, type, labels and data, and a second deliv
 test('a second delivery before the cache has heard of the first makes no second Secret', async () => {
   const blind = new OwnedSecrets({
     client,
-    store: { get: () => undefined, observe: () => {}, values: () => new Map().values() },
+    store: {
+      get: () => undefined,
+      creating: <C>(_key: string, create: () => Promise<C>) => create(),
+      observe: () => {},
+      values: () => new Map().values(),
+    },
     label,
     fieldManager: 'test-operator',
   })

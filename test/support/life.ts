@@ -141,6 +141,7 @@ function cacheOf(secrets: Map<string, SecretObject>) {
   return {
     get: (key: string) => secrets.get(key),
     values: () => secrets.values(),
+    creating: <C>(_key: string, create: () => Promise<C>) => create(),
     // As in the store: what is not cached yet comes by the watch.
     observe: (secret: SecretObject) => {
       if (secrets.has(objectKey(secret))) secrets.set(objectKey(secret), secret)
