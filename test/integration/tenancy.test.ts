@@ -110,7 +110,6 @@ test('a leader whose time is over cannot commit, and the next one waits for what
   const held = new Promise<void>((resolve) => {
     letGo = resolve
   })
-  let committed = false
   const writing = inOrganization(
     pool,
     { organizationId: acme, actor, fence: first },
@@ -118,18 +117,16 @@ test('a leader whose time is over cannot commit, and the next one waits for what
       await tx.update(projects).set({ displayName: 'first' })
       await held
     },
-  ).then(() => {
-    committed = true
+  )
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  let taken = false
+  const taking = takeLeadership(pool, 'fence', 'two').then(() => {
+    taken = true
   })
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  const taking = takeLeadership(pool, 'fence', 'two').then((fence) => ({
-    fence,
-    committedBefore: committed,
-  }))
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(taken).toBe(false)
   letGo()
-  await writing
-  expect((await taking).committedBefore).toBe(true)
+  await Promise.all([writing, taking])
   const late = inOrganization(pool, { organizationId: acme, actor, fence: first }, (tx) =>
     tx.update(projects).set({ displayName: 'late' }),
   )
