@@ -17,11 +17,11 @@ const kms = unreliableKms()
 let hanging: Promise<void> | undefined
 /** While there is one, the KMS refuses. */
 let trouble: KeyManagementError | undefined
-let unwraps = 0
+let unwrapsAsked = 0
 const slowKms: KeyManagement = {
   ...kms,
   unwrap: async (...given) => {
-    unwraps += 1
+    unwrapsAsked += 1
     await hanging
     if (trouble) throw trouble
     return kms.unwrap(...given)
@@ -291,9 +291,9 @@ describe('503', () => {
     const ask = () => outcome('stranger', { provider: 'mistral' })
     dataKeys.clear()
     trouble = new KeyManagementError('disabled', 'the key is disabled')
-    const before = unwraps
+    const before = unwrapsAsked
     for (let i = 0; i < 5; i++) expect(await ask()).toEqual([503, 'key_management_unavailable'])
-    expect(unwraps - before).toBe(1)
+    expect(unwrapsAsked - before).toBe(1)
     trouble = undefined
     await expect.poll(ask, { timeout: 20_000, interval: 200 }).toEqual([200, 'vault'])
   })
