@@ -73,8 +73,10 @@ export interface WrappedSecret {
   readonly envelope: unknown
 }
 
-const secretColumns = `select s.id, s.api_key_id as "apiKeyId", k.owner_namespace as "namespace", k.owner_name as "name", s.envelope
-  from cardea.api_key_secrets s join cardea.api_keys k on (k.organization_id, k.id) = (s.organization_id, s.api_key_id)`
+const secretColumns = `select s.id, s.api_key_id as "apiKeyId", k.owner_namespace as "namespace", k.owner_name as "name", e.envelope
+  from cardea.api_key_secrets s
+  join cardea_keys.api_key_envelopes e on (e.organization_id, e.secret_id) = (s.organization_id, s.id)
+  join cardea.api_keys k on (k.organization_id, k.id) = (s.organization_id, s.api_key_id)`
 
 /**
  * Secrets of the transaction's organization that another KEK than `current` wrapped, in the order of their ids.
@@ -91,8 +93,7 @@ export function staleSecrets(
   const { after, limit, except } = page
   const others = [current, ...except].map((kek) => literal(JSON.stringify(envelopeKek(kek))))
   const conditions = [
-    's.envelope is not null',
-    `s.envelope -> 'kek' not in (${others.join(', ')})`,
+    `e.envelope -> 'kek' not in (${others.join(', ')})`,
     ...(after === undefined ? [] : [`s.id > ${literal(after)}`]),
   ]
   return {
@@ -105,7 +106,7 @@ export function staleSecrets(
 export function lockedSecrets(ids: readonly string[]): Reading<readonly WrappedSecret[]> {
   const list = ids.map(literal).join(', ')
   return {
-    text: `${secretColumns} where s.id in (${list || 'null'}) order by s.id for update of s`,
+    text: `${secretColumns} where s.id in (${list || 'null'}) order by s.id for update of s, e`,
     decode: (rows) => rows as unknown as readonly WrappedSecret[],
   }
 }
@@ -158,7 +159,7 @@ export function countMadeBefore(before: Date): Reading<number> {
 
 function madeBefore(before: Date): string {
   return `from cardea.api_key_secrets s join cardea.api_keys k on (k.organization_id, k.id) = (s.organization_id, s.api_key_id)
-    where s.envelope is not null and s.expires_at is null and k.deleted_at is null and k.owner_name is not null
+    where s.source = 'minted' and s.expires_at is null and k.deleted_at is null and k.owner_name is not null
       and (k.expires_at is null or k.expires_at > now()) and s.created_at < ${literal(before.toISOString())}`
 }
 

@@ -124,7 +124,7 @@ async function requestLook({ client }: World): Promise<void> {
 /** Envelopes in the database that the first version of the key sealed. */
 async function stale(world: World): Promise<number> {
   const [row] = await world.sql<{ n: string }>(
-    `select count(*) as n from cardea.api_key_secrets where envelope -> 'kek' ->> 'version' = '1'`,
+    `select count(*) as n from cardea_keys.api_key_envelopes where envelope -> 'kek' ->> 'version' = '1'`,
   )
   return Number(row?.n)
 }

@@ -220,9 +220,10 @@ test('after an organization is erased, a backup of its rows that is restored can
     await remove(kind, ns, name)
     await whenGone(kind, ns, name)
   }
-  expect(
-    await system.sql('select from cardea_keys.data_keys where organization_id = $1', id),
-  ).toEqual([])
+  for (const table of ['data_keys', 'api_key_envelopes']) {
+    const left = `select from cardea_keys.${table} where organization_id = $1`
+    expect(await system.sql(left, id), table).toEqual([])
+  }
 
   for (const [table, rows] of Object.entries(backup)) {
     await system.sql(

@@ -26,7 +26,7 @@ interface SecretRow {
 const secretRows = (name: string) =>
   query<SecretRow>(
     operator.database.superuserUrl,
-    `select s.id, s.digest, s.expires_at, s.envelope from cardea.api_key_secrets s join cardea.api_keys k on k.id = s.api_key_id
+    `select s.id, s.digest, s.expires_at, s.envelope from cardea_keys.api_key_secrets s join cardea.api_keys k on k.id = s.api_key_id
      where k.name = '${name}' order by s.created_at`,
   )
 

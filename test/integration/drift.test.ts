@@ -136,25 +136,23 @@ test('an Organization whose row was deleted comes back under its id', async () =
 
 const secrets = () =>
   scene.sql(
-    'select id, digest, source, last_four, envelope, expires_at, revoked_at from cardea.api_key_secrets where api_key_id = $1 order by created_at',
+    'select id, digest, source, last_four, envelope, expires_at, revoked_at from cardea_keys.api_key_secrets where api_key_id = $1 order by created_at',
     live.APIKey.status.id,
   )
 
 test.each([
-  `set digest = sha256('mine')`,
-  `set revoked_at = now()`,
-  `set last_four = 'XXXX'`,
-  `set envelope = null`,
-  `set envelope = jsonb_set(envelope, '{ciphertext}', '"AAAA"')`,
-  `set source = 'imported'`,
-  `set expires_at = now() + interval '1 day'`,
-  `set expires_at = now() - interval '1 day'`,
-])('a secret with %s is put right', async (edit) => {
+  `update cardea.api_key_secrets set digest = sha256('mine')`,
+  `update cardea.api_key_secrets set revoked_at = now()`,
+  `update cardea.api_key_secrets set last_four = 'XXXX'`,
+  `delete from cardea_keys.api_key_envelopes`,
+  `update cardea_keys.api_key_envelopes set envelope = 'null'`,
+  `update cardea_keys.api_key_envelopes set envelope = jsonb_set(envelope, '{ciphertext}', '"AAAA"')`,
+  `update cardea.api_key_secrets set source = 'imported'`,
+  `update cardea.api_key_secrets set expires_at = now() + interval '1 day'`,
+  `update cardea.api_key_secrets set expires_at = now() - interval '1 day'`,
+])('what %s did is put right', async (edit) => {
   const [before, count] = [await secrets(), await repairs('APIKey')]
-  await scene.sql(
-    `update cardea.api_key_secrets ${edit} where api_key_id = $1`,
-    live.APIKey.status.id,
-  )
+  await scene.sql(`${edit} where api_key_id = $1`, live.APIKey.status.id)
   await eventually(
     'the count of the repair',
     async () => ((await repairs('APIKey')) > count ? true : undefined),

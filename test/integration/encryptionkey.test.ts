@@ -54,7 +54,7 @@ const keksOf = async (organizationId: string): Promise<readonly string[]> =>
   (
     await scene.sql(
       `select kek ->> 'keyId' as "keyId" from cardea_keys.data_keys where organization_id = $1
-       union all select envelope #>> '{kek,id}' from cardea.api_key_secrets where organization_id = $1`,
+       union all select envelope #>> '{kek,id}' from cardea_keys.api_key_secrets where organization_id = $1`,
       organizationId,
     )
   ).map(({ keyId }) => keyId)

@@ -85,3 +85,35 @@ test('no login role is a superuser, bypasses row security, or is a member of the
   )
   expect(members).toEqual([{ member: 'cardea_migrate', inherit_option: false }])
 })
+
+test('the envelopes of an older database are moved to the schema of the keys', async () => {
+  const older = await emptyDatabase()
+  try {
+    await bootstrap({
+      adminUrl: older.superuserUrl,
+      migrateUrl: older.migrateUrl,
+      operatorUrl: older.operatorUrl,
+      authUrl: older.authUrl,
+    })
+    // In the way of the migration that moves them.
+    await query(older.superuserUrl, 'create table cardea_keys.api_key_envelopes (x int)')
+    await expect(migrate({ url: older.migrateUrl })).rejects.toThrow(/already exists/)
+    await query(older.superuserUrl, 'drop table cardea_keys.api_key_envelopes')
+    await query(
+      older.superuserUrl,
+      `with o as (insert into cardea.organizations (name, display_name, managed_by) values ('acme', 'Acme', 'api') returning id),
+        k as (insert into cardea.api_keys (organization_id, name, managed_by) select id, 'ci', 'api' from o returning organization_id, id)
+       insert into cardea.api_key_secrets (organization_id, api_key_id, digest, source, envelope)
+       select organization_id, id, sha256('x'), 'minted', '{"version": 1}' from k`,
+    )
+    await migrate({ url: older.migrateUrl })
+    const moved = await query<{ envelope: object; forced: boolean }>(
+      older.superuserUrl,
+      `select s.envelope, c.relforcerowsecurity as forced
+       from cardea_keys.api_key_secrets s, pg_class c where c.oid = 'cardea.api_key_secrets'::regclass`,
+    )
+    expect(moved).toEqual([{ envelope: { version: 1 }, forced: true }])
+  } finally {
+    await older.drop()
+  }
+})

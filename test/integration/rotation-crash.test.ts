@@ -51,7 +51,7 @@ afterAll(async () => {
 /** The secrets of all API keys, opened; each says the version that wrapped it. */
 async function held(version?: string): Promise<readonly string[]> {
   const rows = await scene.sql(
-    'select s.envelope, s.api_key_id from cardea.api_key_secrets s order by s.id',
+    'select s.envelope, s.api_key_id from cardea_keys.api_key_secrets s order by s.id',
   )
   return Promise.all(
     rows.map(async ({ envelope, api_key_id }) => {

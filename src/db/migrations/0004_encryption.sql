@@ -41,7 +41,7 @@ begin
   -- Not beside an erasure: it would not see this row, and leave it.
   perform pg_advisory_xact_lock(hashtextextended('cardea.data_keys ' || new.organization_id, 0));
   if exists (select from cardea_keys.erased_organizations e where e.organization_id = new.organization_id) then
-    raise exception 'organization % was erased: its data keys do not come back', new.organization_id using errcode = 'check_violation';
+    raise exception 'organization % was erased: its keys do not come back', new.organization_id using errcode = 'check_violation';
   end if;
   return new;
 end $$;
@@ -55,9 +55,42 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('cardea.data_keys ' || cardea.current_organization(), 0));
   insert into cardea_keys.erased_organizations (organization_id) values (cardea.current_organization()) on conflict do nothing;
   delete from cardea_keys.data_keys d where d.organization_id = cardea.current_organization();
+  delete from cardea_keys.api_key_envelopes e where e.organization_id = cardea.current_organization();
 end $$;
 revoke all on function cardea_keys.erase() from public;
 grant execute on function cardea_keys.erase() to cardea_operator;
+
+-- The envelopes of API keys' secrets, kept to repair a Secret that somebody edited. They were a column of the secrets; here they
+-- go with the data keys, into no long-lived backup, and away with an erasure.
+create table cardea_keys.api_key_envelopes (
+  organization_id uuid not null,
+  secret_id uuid not null,
+  api_key_id uuid not null,
+  envelope jsonb not null,
+  primary key (organization_id, secret_id),
+  foreign key (organization_id, secret_id) references cardea.api_key_secrets (organization_id, id) on delete cascade
+);
+-- Row-level security holds for the owner too, who has no tenant here and would find nothing to move.
+alter table cardea.api_key_secrets no force row level security;
+insert into cardea_keys.api_key_envelopes (organization_id, secret_id, api_key_id, envelope)
+  select s.organization_id, s.id, s.api_key_id, s.envelope from cardea.api_key_secrets s where s.envelope is not null;
+alter table cardea.api_key_secrets force row level security;
+alter table cardea.api_key_secrets drop column envelope;
+alter table cardea_keys.api_key_envelopes enable row level security, force row level security;
+create policy tenant on cardea_keys.api_key_envelopes
+  using (organization_id = cardea.current_organization()) with check (organization_id = cardea.current_organization());
+-- Not on insert: it comes with its secret, which has a trigger of its own.
+create trigger changes after update or delete on cardea_keys.api_key_envelopes
+  for each row execute function cardea.record_change('api_key', 'organization_id', 'api_key_id');
+create trigger erased before insert on cardea_keys.api_key_envelopes for each row execute function cardea_keys.refuse_erased();
+grant select, insert, update, delete on cardea_keys.api_key_envelopes to cardea_operator;
+
+-- A secret with its envelope, as its reader may see both.
+create view cardea_keys.api_key_secrets with (security_invoker = true) as
+  select s.organization_id, s.id, s.api_key_id, s.digest, s.source, s.last_four, e.envelope, s.created_at, s.expires_at, s.revoked_at
+  from cardea.api_key_secrets s
+  left join cardea_keys.api_key_envelopes e on (e.organization_id, e.secret_id) = (s.organization_id, s.id);
+grant select on cardea_keys.api_key_secrets to cardea_operator;
 
 -- Third-party credentials. No column has a value: a version is sealed by a data key, bound to organization, table, row and
 -- column. fingerprint tells people which value it is: the start of an HMAC, which nobody can try values against.
@@ -174,7 +207,8 @@ create policy spans_tenants on cardea_keys.data_keys for select to cardea_index 
 grant usage on schema cardea_keys to cardea_index;
 grant select (organization_id, kek, created_at, retired_at) on cardea_keys.data_keys to cardea_index;
 grant select (encryption_key) on cardea.organizations to cardea_index;
-grant select (envelope) on cardea.api_key_secrets to cardea_index;
+create policy spans_tenants on cardea_keys.api_key_envelopes for select to cardea_index using (true);
+grant select (organization_id, envelope) on cardea_keys.api_key_envelopes to cardea_index;
 create function cardea.wrapped_keys(installation text, namespace text)
   returns table (organization_id uuid, organization_namespace text, organization_name text, encryption_key jsonb,
     provider text, key_id text, version text, wrapped bigint)
@@ -183,8 +217,8 @@ begin atomic
   select o.id, o.owner_namespace, o.owner_name, o.encryption_key, w.provider, w.key_id, w.version, count(w.provider)
   from cardea.organizations o
   left join (
-    select s.organization_id, s.envelope #>> '{kek,provider}' as provider, s.envelope #>> '{kek,id}' as key_id, s.envelope #>> '{kek,version}' as version
-    from cardea.api_key_secrets s where s.envelope is not null
+    select e.organization_id, e.envelope #>> '{kek,provider}' as provider, e.envelope #>> '{kek,id}' as key_id, e.envelope #>> '{kek,version}' as version
+    from cardea_keys.api_key_envelopes e
     union all
     select d.organization_id, d.kek ->> 'provider', d.kek ->> 'keyId', d.kek ->> 'version' from cardea_keys.data_keys d
   ) w on w.organization_id = o.id

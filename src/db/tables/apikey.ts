@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bigint, integer, jsonb, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core'
-import { bytea, cardea, ownership } from './schema.ts'
+import { bytea, cardea, cardeaKeys, ownership } from './schema.ts'
 
 export const apiKeys = cardea.table(
   'api_keys',
@@ -27,25 +27,41 @@ export const apiKeys = cardea.table(
   (table) => [primaryKey({ columns: [table.organizationId, table.id] })],
 )
 
-export const apiKeySecrets = cardea.table(
-  'api_key_secrets',
+const secretColumns = () => ({
+  organizationId: uuid('organization_id').notNull(),
+  id: uuid().notNull().default(sql`uuidv7()`),
+  apiKeyId: uuid('api_key_id').notNull(),
+  /** SHA-256 of the key, 32 bytes. */
+  digest: bytea().notNull(),
+  source: text({ enum: ['minted', 'imported'] }).notNull(),
+  lastFour: text('last_four'),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  /** The end of the overlap, once a newer secret took over. */
+  expiresAt: timestamp('expires_at', { withTimezone: true }),
+  revokedAt: timestamp('revoked_at', { withTimezone: true }),
+})
+
+export const apiKeySecrets = cardea.table('api_key_secrets', secretColumns(), (table) => [
+  primaryKey({ columns: [table.organizationId, table.id] }),
+])
+
+/** What was delivered to the Secret: ciphertext, kept to repair a Secret that somebody edited. */
+export const apiKeyEnvelopes = cardeaKeys.table(
+  'api_key_envelopes',
   {
     organizationId: uuid('organization_id').notNull(),
-    id: uuid().notNull().default(sql`uuidv7()`),
+    secretId: uuid('secret_id').notNull(),
     apiKeyId: uuid('api_key_id').notNull(),
-    /** SHA-256 of the key, 32 bytes. */
-    digest: bytea().notNull(),
-    source: text({ enum: ['minted', 'imported'] }).notNull(),
-    lastFour: text('last_four'),
-    /** What was delivered to the Secret: ciphertext, kept to repair a Secret that somebody edited. */
-    envelope: jsonb().$type<unknown>(),
-    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
-    /** The end of the overlap, once a newer secret took over. */
-    expiresAt: timestamp('expires_at', { withTimezone: true }),
-    revokedAt: timestamp('revoked_at', { withTimezone: true }),
+    envelope: jsonb().$type<unknown>().notNull(),
   },
-  (table) => [primaryKey({ columns: [table.organizationId, table.id] })],
+  (table) => [primaryKey({ columns: [table.organizationId, table.secretId] })],
 )
+
+/** The view of both. */
+export const apiKeySecretsWithEnvelopes = cardeaKeys.table('api_key_secrets', {
+  ...secretColumns(),
+  envelope: jsonb().$type<unknown>(),
+})
 
 export const apiKeyUsage = cardea.table(
   'api_key_usage',

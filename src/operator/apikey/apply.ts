@@ -166,8 +166,8 @@ function secretTexts(
   const rows = insert.map((secret) => ({ ...secret, organizationId, apiKeyId }))
   return [
     ...(remove.length > 0 ? [secretStatements.deletion(remove)] : []),
-    ...update.map(({ id, values }) => secretStatements.update(id, values)),
-    ...(rows.length > 0 ? [secretStatements.insertion(rows)] : []),
+    ...update.flatMap(({ id, values }) => secretStatements.update(id, values)),
+    ...secretStatements.insertion(rows),
     ...verbs.map((verb) => auditing(recordEvent('api_key', verb, key))),
   ]
 }

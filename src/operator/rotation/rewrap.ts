@@ -98,7 +98,7 @@ async function writeSecrets(
       return found && isDeepStrictEqual(row.envelope, found.former) ? [{ row, ...found }] : []
     })
     if (same.length === 0) return []
-    const updates = same.map(({ row, former, wrapped }) =>
+    const updates = same.flatMap(({ row, former, wrapped }) =>
       secretStatements.update(row.id, { envelope: withKek(former, wrapped) }),
     )
     await carryOut(tx, [...updates, auditing(rewrappedEvent(target, same.length, 0))], [])
