@@ -19,7 +19,7 @@ const value = Buffer.from('sk-canary')
 
 async function dataKey(version = 1, id = organizationId): Promise<DataKeyRow> {
   const made = await makeDataKey(kek, kek, id, version)
-  return { ...made, createdAt: new Date(0), retiredAt: null }
+  return { ...made, createdAt: new Date(0), retiredAt: null, rotationRequest: null }
 }
 
 function keys(options: Partial<DataKeysOptions> = {}) {

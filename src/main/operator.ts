@@ -176,6 +176,8 @@ async function run(config: OperatorConfig): Promise<number> {
   } finally {
     probes.close()
     await unwraps.stop()
+    dataKeys.clear()
+    await keyring.close()
     await pool.end()
     logger.info({}, 'stopped')
   }

@@ -1,12 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import { FencedError } from '../db/transaction.ts'
+import { systemClock } from '../k8s/clock.ts'
+import type { Logger } from '../k8s/reconciler.ts'
+import { Loop } from '../operator/loop.ts'
 import type { SigningKeysReport } from '../operator/signingkeys.ts'
-
-interface Log {
-  info(detail: object, message: string): void
-  warn(detail: object, message: string): void
-  error(detail: object, message: string): void
-}
 
 export interface SigningKeysKeeperOptions {
   readonly maintain: () => Promise<SigningKeysReport>
@@ -14,13 +10,13 @@ export interface SigningKeysKeeperOptions {
   /** Told when another leads: the program must end. */
   readonly onFenced: () => void
   readonly registry: Registry
-  readonly logger: Log
+  readonly logger: Logger
 }
 
-/** Milliseconds. A failure is tried again sooner, and a standby looks often whether it leads. */
-const pause = { done: 600_000, failed: 30_000, standby: 1000 } as const
+/** Milliseconds. */
+const intervals = { every: 600_000, again: { base: 30_000, max: 600_000 } } as const
 
-/** Has the signing keys looked after for as long as this process leads. */
+/** Has the signing keys looked after for as long as this process leads. Stop it before the database is closed. */
 export function keepSigningKeys({
   maintain,
   leads,
@@ -44,8 +40,7 @@ export function keepSigningKeys({
     labelNames: ['algorithm'],
     registers: [registry],
   })
-  const look = async (): Promise<number> => {
-    if (!leads()) return pause.standby
+  const look = async (): Promise<undefined> => {
     try {
       const { keys, bogus, ...counts } = await maintain()
       if (bogus.length > 0) {
@@ -61,29 +56,14 @@ export function keepSigningKeys({
       for (const { algorithm, activeAt } of keys) {
         active.set({ algorithm }, activeAt.getTime() / 1000)
       }
-      return pause.done
     } catch (error) {
-      if (error instanceof FencedError) onFenced()
       failures.inc()
-      logger.warn({ err: error }, 'the signing keys could not be looked after; again in a while')
-      return pause.failed
+      throw error
     }
   }
-  let timer: NodeJS.Timeout | undefined
-  let stopped = false
-  let under = Promise.resolve()
-  const go = (): void => {
-    under = look().then((delay) => {
-      if (!stopped) timer = setTimeout(go, delay)
-    })
-  }
-  go()
-  return {
-    /** Waits for a look that is under way. */
-    async stop(): Promise<void> {
-      stopped = true
-      clearTimeout(timer)
-      await under
-    },
-  }
+  const what = 'a look at the signing keys'
+  const time = { clock: systemClock, random: Math.random }
+  const loop = new Loop({ ...time, what, run: look, leads, onFenced, logger, intervals })
+  loop.start()
+  return loop
 }

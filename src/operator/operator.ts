@@ -21,12 +21,12 @@ import { EncryptionKeyReconciler } from './encryptionkey/reconciler.ts'
 import { encryptionKeyOf } from './encryptionkey/reference.ts'
 import { guarded } from './guarded.ts'
 import { wakeHandMade } from './handmade.ts'
+import { Loop, type LoopIntervals } from './loop.ts'
 import { OrganizationReconciler } from './organization.ts'
 import { ProjectReconciler } from './project.ts'
 import { ProviderCredentialReconciler } from './providercredential/reconciler.ts'
 import { RBACBindingReconciler } from './rbacbinding.ts'
 import { RBACRoleReconciler } from './rbacrole.ts'
-import { Loop, type LoopIntervals } from './rotation/loop.ts'
 import { Rotation, type RotationBounds } from './rotation/rotation.ts'
 import { sealedTables } from './rotation/tables.ts'
 
@@ -105,7 +105,7 @@ export function buildOperator(options: OperatorOptions) {
     bounds: pace.bounds,
   })
   const run = (signal: AbortSignal) => rotation.run(signal)
-  const loop = new Loop({ ...time, run, leads, onFenced, intervals: pace.loop })
+  const loop = new Loop({ ...time, what: 'a rotation', run, leads, onFenced, intervals: pace.loop })
   const { progress } = rotation
   const observer = encryptionMetrics(registry, { keys, progress, leads })
   const probes = new ProbeHistory(keyring, observer, time.random, pace.probes)

@@ -34,13 +34,13 @@ import { KeyManagementError } from '../kms/keymanagement.ts'
 import { describeReference, type KeyReference } from '../kms/reference.ts'
 import { isApplied } from './applied.ts'
 import { blockedBy } from './children.ts'
+import { activeDataKey, type DataKeyTenant } from './datakey.ts'
 import { conflictMessage, recordEvent } from './declare.ts'
 import { type OperatorDependencies, operatorActor, ownerOf } from './dependencies.ts'
 import { driftEvents } from './drift.ts'
 import { chosenKey } from './encryptionkey/choice.ts'
 import { lineOf } from './encryptionkey/reference.ts'
 import { keyTrouble } from './keytrouble.ts'
-import { replaceDataKey } from './rotation/datakey.ts'
 import { unwatched } from './unwatched.ts'
 
 interface Applied {
@@ -164,11 +164,11 @@ export class OrganizationReconciler implements Reconciler<Organization> {
 
   /** Every organization has a data key, so that what is to be sealed need not wait for the KMS. */
   async #firstDataKey(
-    tenant: Parameters<typeof replaceDataKey>[1],
+    tenant: DataKeyTenant,
     context: ReconcileContext,
   ): Promise<Waiting<OrganizationStatus> | Stalled<OrganizationStatus> | undefined> {
     try {
-      await replaceDataKey(this.#deps, tenant, context.signal)
+      await activeDataKey(this.#deps, tenant, context.signal)
       return undefined
     } catch (error) {
       if (!(error instanceof KeyManagementError)) throw error

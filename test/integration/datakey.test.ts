@@ -145,6 +145,30 @@ test('a rotation on request makes a data key, seals every row anew, and deletes 
   ])
 })
 
+test('a request that fails half-way gives nobody a second data key', async () => {
+  await apply(
+    anEncryptionKey(ns, 'pair', { vault }),
+    anOrganization(ns, 'pair-a', { encryptionKeyRef: { name: 'pair' } }),
+    anOrganization(ns, 'pair-b', { encryptionKeyRef: { name: 'pair' } }),
+  )
+  for (const name of ['pair-a', 'pair-b']) await whenReady('organization', ns, name)
+  // The probe and the first of the two get through.
+  key.troubleAfter(key.wraps + 2, 'throttled')
+  await request('encryptionkey', ns, 'pair', 'rotate-data-key-requested-at', 'one')
+  await whenReady('encryptionkey', ns, 'pair', 'False')
+  key.trouble = undefined
+  await eventually('the answer', async () =>
+    (await get('encryptionkey', ns, 'pair'))?.status.lastHandledRotateDataKeyAt === 'one'
+      ? true
+      : undefined,
+  )
+  for (const name of ['pair-a', 'pair-b']) {
+    const actions = await actionsOf(name)
+    const rotations = actions.filter((action) => action === 'organization.data_key_rotated')
+    expect(rotations, name).toHaveLength(1)
+  }
+})
+
 test('one request is answered once', async () => {
   const id = await anOrganizationWith('once', 0)
   await request('encryptionkey', ns, 'once', 'rotate-data-key-requested-at', 'one')

@@ -73,7 +73,7 @@ export class VaultRecords {
       'insert into cardea_keys.data_keys (organization_id, version, kek, wrapped) values ($1, $2, $3, $4)',
       [organization, made.version, made.kek, made.wrapped],
     )
-    const row = { ...made, createdAt: new Date(), retiredAt: null }
+    const row = { ...made, createdAt: new Date(), retiredAt: null, rotationRequest: null }
     this.#keys.set(organization, row)
     return row
   }

@@ -21,6 +21,8 @@ create table cardea_keys.data_keys (
   wrapped bytea not null check (octet_length(wrapped) <= 65536),
   created_at timestamptz not null default now(),
   retired_at timestamptz,
+  -- The value of the annotation that asked for it: asked for again it makes no other.
+  rotation_request text check (length(rotation_request) <= 253),
   primary key (organization_id, version)
 );
 create unique index data_keys_active on cardea_keys.data_keys (organization_id) where retired_at is null;

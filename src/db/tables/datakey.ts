@@ -1,4 +1,4 @@
-import { integer, jsonb, primaryKey, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { integer, jsonb, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 import { bytea, cardeaKeys } from './schema.ts'
 
 export const dataKeys = cardeaKeys.table(
@@ -12,6 +12,8 @@ export const dataKeys = cardeaKeys.table(
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     /** Set when a newer one seals in its place. */
     retiredAt: timestamp('retired_at', { withTimezone: true }),
+    /** The value of the annotation that asked for it. */
+    rotationRequest: text('rotation_request'),
   },
   (table) => [primaryKey({ columns: [table.organizationId, table.version] })],
 )

@@ -22,6 +22,7 @@ import { examine, recordEvent, statements } from '../declare.ts'
 import { type OperatorDependencies, operatorActor, ownerOf } from '../dependencies.ts'
 import { repairEvent } from '../drift.ts'
 import { compromisedBefore, encryptionKeyFor } from '../encryptionkey/reference.ts'
+import { requestOf } from '../request.ts'
 import { unwatched } from '../unwatched.ts'
 import type { SecretChanges } from './change.ts'
 import { apiKeyConcept } from './concept.ts'
@@ -93,9 +94,7 @@ export async function applyKey(
 
 /** The value of the request to rotate, answered or not. A key that was minted elsewhere is not rotated here. */
 function rotationRequest(apiKey: APIKey): string | undefined {
-  const value = apiKey.spec.secretRef && apiKey.metadata.annotations?.[rotateRequestedAt]
-  // As PostgreSQL keeps it, which knows neither half a character nor NUL: otherwise it never reads as answered.
-  return value?.slice(0, 253).toWellFormed().replaceAll('\0', '\uFFFD')
+  return apiKey.spec.secretRef && requestOf(apiKey, rotateRequestedAt)
 }
 
 function isNothing(changes: SecretChanges): boolean {

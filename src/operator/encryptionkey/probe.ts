@@ -1,4 +1,5 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { dataKeyLength, wrapForReader } from '../../encryption/datakey.ts'
 import { type KeyDescription, KeyManagementError } from '../../kms/keymanagement.ts'
 import type { Keyring } from '../../kms/keyring.ts'
 import { describeReference, type KeyReference, referenceOf } from '../../kms/reference.ts'
@@ -17,7 +18,7 @@ export async function probe(
   if (!keyring.allows(namespace, reference))
     return notAllowed(namespace, describeReference(reference))
   const context = { purpose: 'probe', namespace, name }
-  const dataKey = randomBytes(32)
+  const dataKey = randomBytes(dataKeyLength)
   try {
     const key = keyring.key(reference)
     const description = await key.describe(signal)
@@ -25,11 +26,7 @@ export async function probe(
     if (named && !keyring.allows(namespace, named)) {
       return notAllowed(namespace, describeReference(named), true)
     }
-    const wrapped = await key.wrap(dataKey, context, signal)
-    const opened = await keyring.of(namespace).unwrap(wrapped, context, signal)
-    if (opened.length !== dataKey.length || !timingSafeEqual(opened, dataKey)) {
-      throw new KeyManagementError('refused', 'the key manager gave back another data key')
-    }
+    const wrapped = await wrapForReader(key, keyring.of(namespace), dataKey, context, signal)
     // Wrapped last: between the two it may have been rotated.
     return { keyId: wrapped.keyId, version: wrapped.version }
   } catch (error) {

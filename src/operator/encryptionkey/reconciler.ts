@@ -18,8 +18,9 @@ import {
 } from '../../k8s/reconciler.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { blockedBy } from '../children.ts'
+import { rotateDataKey } from '../datakey.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
-import { replaceDataKey } from '../rotation/datakey.ts'
+import { requestOf } from '../request.ts'
 import type { ProbeHistory } from './history.ts'
 import { compromisedBefore, isChosen, keyReferenceOf } from './reference.ts'
 import { encryptionKeyStatus, usageOf } from './status.ts'
@@ -93,22 +94,18 @@ export class EncryptionKeyReconciler implements Reconciler<EncryptionKey> {
     })
   }
 
-  /** Answers the annotation that asks for new data keys. Asked twice for one value, as after a crash, it makes one more. */
+  /** Answers the annotation that asks for new data keys: one for each value, however often a pass fails half-way. */
   async #rotateDataKeys(
     key: EncryptionKey,
     organizations: readonly WrappedCount[],
     { signal }: ReconcileContext,
   ): Promise<{ answered: string | undefined; events: readonly ReconcileEvent[] }> {
     const former = key.status?.lastHandledRotateDataKeyAt
-    // As a status keeps it, which is bounded: otherwise it never reads as answered.
-    const request = key.metadata.annotations?.[rotateDataKeyRequestedAt]?.slice(0, 253)
+    const request = requestOf(key, rotateDataKeyRequestedAt)
     if (request === undefined || request === former) return { answered: former, events: [] }
     for (const organization of organizations) {
-      await replaceDataKey(
-        this.#deps,
-        { ...organization, ownerNamespace: organization.namespace },
-        signal,
-      )
+      const tenant = { ...organization, ownerNamespace: organization.namespace }
+      await rotateDataKey(this.#deps, tenant, signal, request)
     }
     const note = `${organizations.length} organization(s) got a new data key; what the former ones sealed is sealed anew.`
     return {

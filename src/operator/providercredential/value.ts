@@ -93,7 +93,12 @@ export async function sealVersion(
   signal: AbortSignal,
 ): Promise<NewVersion> {
   const { organization, versions } = seen
-  const dataKey = await activeDataKey(deps, organization, seen, signal)
+  const dataKey = await activeDataKey(
+    deps,
+    { ...organization, organizationId: organization.id },
+    signal,
+    { active: seen.dataKeys.find(({ retiredAt }) => retiredAt === null), next: seen.nextDataKey },
+  )
   const plan = planVersions(versions)
   const organizationId = organization.id
   const place = { organizationId, id: newId(), providerCredentialId: credentialId }

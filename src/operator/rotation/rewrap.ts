@@ -150,14 +150,14 @@ export async function rewrapDataKeys(
 /** The wrapping of the target's KEK; undefined when the former one cannot be opened, which is noted. */
 async function wrapAnew(
   { keyring }: Dependencies,
-  { kek, namespace, signal }: Target,
+  { kek, current, namespace, signal }: Target,
   hindrances: Hindrances,
   formerOf: () => WrappedKey,
   context: Context,
 ): Promise<WrappedKey | undefined> {
   const reader = keyring.of(namespace)
   const unwrap = (former: WrappedKey) => reader.unwrap(former, context, signal)
-  const dataKey = await openFormer(unwrap, hindrances, formerOf)
+  const dataKey = await openFormer(unwrap, current, hindrances, formerOf)
   if (!dataKey) return undefined
   try {
     return await wrapForReader(kek, reader, dataKey, context, signal)
@@ -168,6 +168,7 @@ async function wrapAnew(
 
 async function openFormer(
   unwrap: (former: WrappedKey) => Promise<Buffer>,
+  current: KekVersion,
   hindrances: Hindrances,
   formerOf: () => WrappedKey,
 ): Promise<Buffer | undefined> {
@@ -182,9 +183,15 @@ async function openFormer(
     // What is no wrapping at all is altered too: one such row must not stop the others.
     if (!(error instanceof KeyManagementError) && !(error instanceof TypeError)) throw error
     if (error instanceof TypeError || error.code === 'refused' || !kek) hindrances.altered += 1
+    // A former version of the very key that all are brought under: no other organization gets further.
+    else if (error.passes && isSameKey(kek, current)) throw error
     else hindrances.keks.set(Object.values(kek).join(' '), { kek, error })
     return undefined
   }
+}
+
+function isSameKey(one: KekVersion, other: KekVersion): boolean {
+  return one.provider === other.provider && one.keyId === other.keyId
 }
 
 function withKek(

@@ -15,10 +15,10 @@ import type { Priority } from '../../k8s/queue.ts'
 import type { Logger } from '../../k8s/reconciler.ts'
 import { type KeyManagement, KeyManagementError } from '../../kms/keymanagement.ts'
 import type { KeyReference } from '../../kms/reference.ts'
+import { rotateDataKey } from '../datakey.ts'
 import { kekOf, type OperatorDependencies, operatorActor } from '../dependencies.ts'
 import { compromisedBefore, keyReferenceOf, lineOf } from '../encryptionkey/reference.ts'
 import { BackOffs } from './backoffs.ts'
-import { replaceDataKey } from './datakey.ts'
 import { type OrganizationWork, organizationWork, Progress } from './progress.ts'
 import { dropUnusedDataKeys, resealRows } from './reseal.ts'
 import { type Hindrances, rewrapDataKeys, rewrapSecrets, type Target } from './rewrap.ts'
@@ -163,7 +163,7 @@ export class Rotation {
     if (key) await this.#replaceCompromised(organization, key)
     if (this.progress.staleOf(organization) > 0) await this.#rewrap(target, hindrances)
     const due = key && age && this.#isDue(key, age)
-    if (due) await replaceDataKey(deps, organization, signal)
+    if (due) await rotateDataKey(deps, organization, signal)
     const resealed =
       !(due || (age?.retired ?? 0) > 0) || (await this.#reseal(organization, hindrances, signal))
     this.#complain(organization, hindrances)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { ManualClock, settle } from '../../../test/support/manualclock.ts'
-import { memoryLogger } from '../../../test/support/runtime.ts'
-import { FencedError } from '../../db/transaction.ts'
+import { ManualClock, settle } from '../../test/support/manualclock.ts'
+import { memoryLogger } from '../../test/support/runtime.ts'
+import { FencedError } from '../db/transaction.ts'
 import { Loop, type LoopOptions } from './loop.ts'
 
 function loopOf(options: Partial<LoopOptions> = {}) {
@@ -10,6 +10,7 @@ function loopOf(options: Partial<LoopOptions> = {}) {
   let fenced = 0
   const start = clock.now()
   const loop = new Loop({
+    what: 'a test',
     run: async () => {
       runs.push(clock.now() - start)
       return undefined

@@ -1,6 +1,6 @@
-import { FencedError } from '../../db/transaction.ts'
-import { backoff, type Clock, jittered, type Random, sleep } from '../../k8s/clock.ts'
-import type { Logger } from '../../k8s/reconciler.ts'
+import { FencedError } from '../db/transaction.ts'
+import { backoff, type Clock, jittered, type Random, sleep } from '../k8s/clock.ts'
+import type { Logger } from '../k8s/reconciler.ts'
 
 /** Milliseconds. */
 export interface LoopIntervals {
@@ -22,6 +22,8 @@ const usual: LoopIntervals = {
 }
 
 export interface LoopOptions {
+  /** What is run, for the log: `the rotation`. */
+  readonly what: string
   /** @returns when the next run is due, if sooner than usual */
   readonly run: (signal: AbortSignal) => Promise<Date | undefined>
   readonly leads: () => boolean
@@ -82,7 +84,7 @@ export class Loop {
 
   /** Milliseconds to the next run; undefined when there is to be none. */
   async #once(signal: AbortSignal): Promise<number | undefined> {
-    const { run, clock, random, logger, onFenced } = this.#options
+    const { what, run, clock, random, logger, onFenced } = this.#options
     const { every, again } = this.#intervals
     try {
       const due = await run(signal)
@@ -97,10 +99,7 @@ export class Loop {
       }
       const wait = backoff(this.#failures, again, random)
       this.#failures += 1
-      logger.warn(
-        { err: error, retryInMs: Math.round(wait) },
-        'a rotation failed and is tried again',
-      )
+      logger.warn({ err: error, retryInMs: Math.round(wait) }, `${what} failed and is tried again`)
       return wait
     }
   }
