@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ask } from '../support/ask.ts'
 import { anAPIKey, anOrganization } from '../support/build/resource.ts'
 import { testCluster } from '../support/controlplane.ts'
+import { filesOfDatabase, rowsOfDatabase } from '../support/databasefiles.ts'
 import {
   apply,
   eventually,
@@ -188,31 +188,11 @@ test('no trace is in etcd, in the API server’s logs or in its audit', () => {
 })
 
 test('no trace is in a table of PostgreSQL', async () => {
-  const tables = await system.sql<{ name: string }>(
-    `select format('%I.%I', schemaname, tablename) as name from pg_tables
-     where schemaname not in ('pg_catalog', 'information_schema')`,
-  )
-  expect(tables.length).toBeGreaterThan(8)
-  const dump: Haystack[] = []
-  for (const { name } of tables) {
-    const rows = await system.sql(`select t::text as row from ${name} t`)
-    dump.push({ name, content: Buffer.from(rows.map(({ row }) => row).join('\n')) })
-  }
+  const dump = await rowsOfDatabase(system)
+  expect(dump.length).toBeGreaterThan(8)
   expectNothingIn(dump, control)
 })
 
 test('no trace is in PostgreSQL’s files', async () => {
-  await system.sql('checkpoint')
-  const [place] = await system.sql(
-    `select current_setting('data_directory') as data, oid::text from pg_database where datname = current_database()`,
-  )
-  const files = [
-    ...filesUnder(path.join(place?.data, 'base', place?.oid)),
-    ...filesUnder(path.join(place?.data, 'pg_wal')),
-    ...[path.join(place?.data, '..', 'postgres.log')].map((name) => ({
-      name,
-      content: readFileSync(name),
-    })),
-  ]
-  expectNothingIn(files, control)
+  expectNothingIn(await filesOfDatabase(system), control)
 })

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ask, check } from '../support/ask.ts'
 import {
@@ -9,6 +7,7 @@ import {
   aProviderCredential,
 } from '../support/build/resource.ts'
 import { testCluster } from '../support/controlplane.ts'
+import { filesOfDatabase, rowsOfDatabase } from '../support/databasefiles.ts'
 import { etcdKeys } from '../support/etcd.ts'
 import {
   apply,
@@ -165,28 +164,10 @@ test('no value is in any key of etcd', async () => {
 })
 
 test('no value is in a table of PostgreSQL, nor in its files', async () => {
-  const tables = await system.sql<{ name: string }>(
-    `select format('%I.%I', schemaname, tablename) as name from pg_tables
-     where schemaname not in ('pg_catalog', 'information_schema')`,
-  )
-  expect(tables.map(({ name }) => name)).toContain('cardea_keys.data_keys')
-  const dump: Haystack[] = []
-  for (const { name } of tables) {
-    const rows = await system.sql(`select t::text as row from ${name} t`)
-    dump.push({ name, content: Buffer.from(rows.map(({ row }) => row).join('\n')) })
-  }
+  const dump = await rowsOfDatabase(system)
+  expect(dump.map(({ name }) => name)).toContain('cardea_keys.data_keys')
   expectNothingIn(dump, control)
-  await system.sql('checkpoint')
-  const [place] = await system.sql(
-    `select current_setting('data_directory') as data, oid::text from pg_database where datname = current_database()`,
-  )
-  const log = path.join(place?.data, '..', 'postgres.log')
-  const files = [
-    ...filesUnder(path.join(place?.data, 'base', place?.oid)),
-    ...filesUnder(path.join(place?.data, 'pg_wal')),
-    { name: log, content: readFileSync(log) },
-  ]
-  expectNothingIn(files, control)
+  expectNothingIn(await filesOfDatabase(system), control)
 })
 
 test('after an organization is erased, a backup of its rows that is restored cannot be read', async () => {

@@ -230,3 +230,24 @@ export function keyManagementContract(
     release?.()
   })
 }
+
+/**
+ * Every right that a guide asks for is needed, and together they are enough.
+ * @param open gives a fresh key that may be used with these rights alone
+ */
+export async function expectExactly(
+  rights: readonly string[],
+  open: (rights: readonly string[]) => KeyManagement,
+): Promise<void> {
+  const dataKey = randomBytes(32)
+  const roundTrip = async (some: readonly string[]): Promise<Buffer> => {
+    const kms = open(some)
+    await kms.describe()
+    return kms.unwrap(await kms.wrap(dataKey, context), context)
+  }
+  expect(await roundTrip(rights)).toEqual(dataKey)
+  for (const missing of rights) {
+    const others = rights.filter((right) => right !== missing)
+    await expect(roundTrip(others), missing).rejects.toMatchObject({ code: 'denied' })
+  }
+}
