@@ -52,6 +52,33 @@ export async function inOrganization<T, const R extends readonly Reading<unknown
 }
 
 /**
+ * Runs `work` in one transaction that writes with the tenant set, for the auth service, which no fence holds: what it writes
+ * is guarded row by row.
+ * @throws whatever `work` or PostgreSQL throws
+ */
+export async function writeInOrganization<T, const R extends readonly Reading<unknown>[] = []>(
+  pool: Pool,
+  { organizationId, actor }: Omit<TransactionOptions, 'fence'>,
+  work: (tx: Transaction, ...read: Read<R>) => Promise<T>,
+  readings?: R,
+): Promise<T> {
+  const wanted = readings ?? ([] as unknown as R)
+  const texts = [
+    'begin',
+    `set local idle_in_transaction_session_timeout = '${frozen}'`,
+    ...tenancy(organizationId),
+    `select set_config('cardea.actor', ${literal(actor)}, true)`,
+  ]
+  return withClient(pool, async (client) => {
+    const all = [...texts, ...wanted.map(({ text }) => text)]
+    const results = (await client.query(all.join('; '))) as unknown as QueryResult[]
+    const result = await work(drizzle({ client }), ...decode(wanted, results.slice(texts.length)))
+    await client.query('commit')
+    return result
+  })
+}
+
+/**
  * Runs `work` in one transaction without a tenant, with the fence held until its commit: for what belongs to the
  * installation.
  * @throws FencedError when the fence's epoch is over; whatever `work` or PostgreSQL throws

@@ -178,6 +178,15 @@ const executors: Readonly<Record<string, readonly string[]>> = {
   index_api_keys: ['cardea_auth'],
   index_api_keys_page: ['cardea_auth'],
   find_api_keys_by_digest: ['cardea_auth'],
+  index_sessions: ['cardea_auth'],
+  index_sessions_page: ['cardea_auth'],
+  find_sessions_by_digest: ['cardea_auth'],
+  index_users: ['cardea_auth'],
+  index_revoked_access_tokens: ['cardea_auth'],
+  record_session_activity: ['cardea_auth'],
+  claim_mails: ['cardea_auth'],
+  mail_backlog: ['cardea_auth'],
+  prune_people: ['cardea_auth'],
 }
 
 test('every function may be executed by those who need it and nobody else', async () => {
