@@ -3,7 +3,7 @@ import type { Fence } from './transaction.ts'
 
 /**
  * Takes the leadership of an installation in the database: from its commit on, no transaction of an earlier leader
- * commits. Waits for those that are under way; `idle_in_transaction_session_timeout` ends one whose operator froze.
+ * commits. Waits for those that are under way; `transaction_timeout` ends those whose operator froze.
  * @param holder who leads now, for people
  */
 export async function takeLeadership(

@@ -27,8 +27,11 @@ export interface TransactionOptions {
   readonly fence?: Fence
 }
 
-/** A frozen leader's transaction would keep its share lock, and the next leader waiting, for ever. */
-const frozen = '10s'
+/**
+ * For how long a transaction that writes may last, waiting included. A frozen leader's would keep its share lock, and the next
+ * leader waiting, for ever; and ended only when they are idle, those that wait for each other would end one after the other.
+ */
+const longest = "set local transaction_timeout = '10s'"
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
@@ -65,7 +68,7 @@ export async function writeInOrganization<T, const R extends readonly Reading<un
   const wanted = readings ?? ([] as unknown as R)
   const texts = [
     'begin',
-    `set local idle_in_transaction_session_timeout = '${frozen}'`,
+    longest,
     ...tenancy(organizationId),
     `select set_config('cardea.actor', ${literal(actor)}, true)`,
   ]
@@ -200,9 +203,7 @@ async function begin<const R extends readonly Reading<unknown>[]>(
   readings: R,
 ): Promise<Read<R>> {
   const texts = [
-    ...(fence
-      ? ['begin', `set local idle_in_transaction_session_timeout = '${frozen}'`]
-      : ['begin read only']),
+    ...(fence ? ['begin', longest] : ['begin read only']),
     `select set_config('cardea.organization_id', ${literal(organizationId)}, true), set_config('cardea.actor', ${literal(actor)}, true)`,
     // The share lock lasts until the commit, so a new leader's epoch cannot slip in between this check and the write.
     ...(fence

@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
-import { Pool } from 'pg'
+import { Client, Pool } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { takeLeadership } from '../../src/db/leadership.ts'
+import { serializeOrganization } from '../../src/db/organization.ts'
+import { openPool } from '../../src/db/pool.ts'
 import { organizations } from '../../src/db/tables/organization.ts'
 import { projects } from '../../src/db/tables/project.ts'
 import { FencedError, inOrganization } from '../../src/db/transaction.ts'
@@ -138,6 +140,30 @@ test('a leader whose time is over cannot commit, and the next one waits for what
   )
   expect(rows).toEqual([{ display_name: 'first' }])
 })
+
+test('a leader that froze with transactions that wait for each other is out of the way in ten seconds', async () => {
+  const log = { info: () => {}, warn: () => {} }
+  const own = openPool({ connectionString: database.operatorUrl, applicationName: 'frozen', log })
+  const frozen = await takeLeadership(own, 'frozen', 'one')
+  const stuck = Promise.withResolvers<void>()
+  const writings = Array.from({ length: 3 }, () =>
+    inOrganization(own, { organizationId: acme, actor, fence: frozen }, async (tx) => {
+      // One of them has it, the others wait, and who has it does no more.
+      await serializeOrganization(tx, acme)
+      await stuck.promise
+    }).catch((error: Error) => error),
+  )
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const asked = performance.now()
+  const connection = new Client({ connectionString: database.operatorUrl, query_timeout: 20_000 })
+  await connection.connect()
+  await connection.query(`select cardea.take_leadership('frozen', 'two')`)
+  expect(performance.now() - asked).toBeLessThan(15_000)
+  await connection.end()
+  stuck.resolve()
+  for (const ended of await Promise.all(writings)) expect(ended).toBeInstanceOf(Error)
+  await own.end()
+}, 30_000)
 
 test('a change made by hand is in the feed without an actor, with the owner that lost the record', async () => {
   await query(
