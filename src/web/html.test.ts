@@ -21,7 +21,7 @@ describe('html', () => {
     expect(() => String(html`${forged}`)).toThrow(TypeError)
   })
 
-  it.each([false, null, undefined, ''])('writes nothing for %s', (nothing) => {
+  it.each<HtmlValue>([false, null, undefined, ''])('writes nothing for %s', (nothing) => {
     expect(String(html`<p>${nothing}</p>`)).toBe('<p></p>')
   })
 
