@@ -87,13 +87,19 @@ export interface SignIn {
   ): Promise<
     | StartedSession
     | Refused<
-        'sign_in_failed' | 'account_locked' | 'email_not_verified' | 'method_not_allowed' | 'busy'
+        | 'sign_in_failed'
+        | 'account_locked'
+        | 'email_not_verified'
+        | 'sign_in_method_not_allowed'
+        | 'busy'
       >
   >
   /** Always answers with a challenge, whether there is such an account or not. */
   requestCode(
     request: Omit<SignInRequest, 'kind'>,
-  ): Promise<{ readonly challenge: string } | Refused<'method_not_allowed' | 'rate_limited'>>
+  ): Promise<
+    { readonly challenge: string } | Refused<'sign_in_method_not_allowed' | 'too_many_requests'>
+  >
   withCode(request: {
     readonly challenge: string
     readonly code: string
