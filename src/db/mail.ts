@@ -15,16 +15,27 @@ export const mailTemplates = [
 ] as const
 export type MailTemplate = (typeof mailTemplates)[number]
 
+/** What is said of the request that a mail tells of. What is in a row already is read from there, when the mail is sent. */
+export interface MailArguments {
+  /** From where it came: an IP address. */
+  readonly address?: string
+  /** From which device, in words: `Firefox on Linux`. */
+  readonly device?: string
+  /** When it was, and until when something holds: ISO 8601. */
+  readonly at?: string
+  readonly until?: string
+}
+
 /** A mail that is to be sent. It has no secret: a token that it carries is minted when it is sent, and is stored as a digest alone. */
 export interface OutgoingMail {
   readonly organizationId: string
   readonly template: MailTemplate
   /** A canonical address. */
   readonly recipient: string
-  /** The user, invitation, registration or code that a token in it is for. */
+  /** What a token in it is for: the user, the invitation, the organization of a registration, or what a code is asked for by. */
   readonly subjectId?: string
-  /** What the template says beside it: plain text, never a secret. */
-  readonly arguments?: Readonly<Record<string, string>>
+  /** What the template says beside it: plain text, never a secret. Each may be left out. */
+  readonly arguments?: MailArguments
   /** Seconds after which nobody needs it any more. */
   readonly usefulFor: number
 }
