@@ -1,5 +1,6 @@
 import { type Environment, readEnvironment } from './environment.ts'
 import { kmsSettings, readKmsConfig } from './kms.ts'
+import { peopleSettings, readPeopleConfig } from './people.ts'
 import {
   byteSize,
   databaseUrl,
@@ -42,6 +43,7 @@ export function readAuthConfig(environment: Environment, host: string) {
     CARDEA_DRAIN_TIMEOUT: otherwise('15s', duration({ min: '1s', max: '10m' })),
     CARDEA_DATA_KEY_LIFETIME: otherwise('5m', duration({ min: '1s', max: '1h' })),
     CARDEA_LOG_LEVEL: otherwise('info', logLevel()),
+    ...peopleSettings,
   })
   return Object.freeze({
     databaseUrl: settings.CARDEA_DATABASE_URL,
@@ -63,5 +65,7 @@ export function readAuthConfig(environment: Environment, host: string) {
     dataKeyLifetime: settings.CARDEA_DATA_KEY_LIFETIME,
     /** Undefined: the vault is closed, and everything else unaffected. */
     kms: settings.CARDEA_KMS === undefined ? undefined : readKmsConfig(environment),
+    /** Undefined: nobody signs in here. */
+    people: readPeopleConfig(environment),
   })
 }

@@ -63,6 +63,64 @@ export function secureUrl(message: string): z.ZodType<string, string> {
   })
 }
 
+/**
+ * Where browsers reach us: https, or http on the machine itself. Nothing but scheme, host and port.
+ * @returns the origin (RFC 6454, section 6.2)
+ */
+export function publicUrl(): z.ZodType<string, string> {
+  const message =
+    'must be a URL such as https://id.example.com, without a path; http:// only on this machine, as http://localhost:8080'
+  return reading(message, (text) => {
+    const url = /^https?:\/\/[!-~]+$/.test(text) ? URL.parse(text) : null
+    if (!url || (url.protocol === 'http:' && !isLoopback(url.hostname))) return undefined
+    return url.href === `${url.origin}/` ? url.origin : undefined
+  })
+}
+
+/** A server of Redis's protocol, and how it is reached. */
+export interface RedisServer {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+  readonly login: { readonly user: string; readonly password: string } | undefined
+  readonly database: number
+}
+
+/**
+ * `rediss://user:password@host:6379/0`. Without TLS only to this machine, or with `?tls=off`. It holds a password, so its
+ * message never repeats it.
+ */
+export function redisUrl(): z.ZodType<RedisServer, string> {
+  const message =
+    'must be a URL such as rediss://:password@redis.example.com:6379/0; redis:// only to this machine, or with ?tls=off'
+  return reading(message, (text) => {
+    const url = /^rediss?:\/\/[!-~]+$/.test(text) ? URL.parse(text) : null
+    const [, database = '0'] = /^\/([0-9]{1,2})?$/.exec(url?.pathname || '/') ?? [undefined, 'none']
+    if (!url || url.hostname === '' || database === 'none' || url.hash !== '') return undefined
+    const tls = url.protocol === 'rediss:'
+    if (!(tls ? /^$/ : /^(\?tls=off)?$/).test(url.search)) return undefined
+    if (!tls && url.search === '' && !isLoopback(url.hostname)) return undefined
+    const login = readLogin(url)
+    if (login === 'malformed') return undefined
+    return {
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: Number(url.port || 6379),
+      tls,
+      login,
+      database: Number(database),
+    }
+  })
+}
+
+function readLogin({ username, password }: URL): RedisServer['login'] | 'malformed' {
+  if (password === '') return username === '' ? undefined : 'malformed'
+  try {
+    return { user: decodeURIComponent(username), password: decodeURIComponent(password) }
+  } catch {
+    return 'malformed'
+  }
+}
+
 /** @param hostname as `URL` spells it */
 function isLoopback(hostname: string): boolean {
   if (hostname === 'localhost' || hostname === '[::1]') return true

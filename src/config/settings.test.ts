@@ -10,7 +10,7 @@ const page = readFileSync('docs/operations/settings.md', 'utf8')
 /** The variables that have a row, by the heading that they are below. */
 const sections = new Map(
   page.split(/^## /m).map((section) => {
-    const rows = section.matchAll(/^\| `(CARDEA_[A-Z_]+)` \|/gm)
+    const rows = section.matchAll(/^\| `(CARDEA_[A-Z0-9_]+)` \|/gm)
     return [section.split('\n', 1)[0] ?? '', [...rows].map(([, name = '']) => name)]
   }),
 )
@@ -18,7 +18,7 @@ const sections = new Map(
 test('every variable that the programs are told something by is on the page, and no other', () => {
   const sources = globSync('src/config/*.ts', { exclude: (path) => path.endsWith('.test.ts') })
   const text = sources.map((path) => readFileSync(path, 'utf8')).join('\n')
-  const declared = text.match(/(?<=^ {2,4})CARDEA_[A-Z_]+(?=: )/gm) ?? []
+  const declared = text.match(/(?<=^ {2,4})CARDEA_[A-Z0-9_]+(?=: )/gm) ?? []
   expect(new Set(declared).size).toBeGreaterThan(30)
   expect([...new Set([...sections.values()].flat())].toSorted()).toEqual(
     [...new Set(declared)].toSorted(),

@@ -1,0 +1,54 @@
+import type { FastifyReply } from 'fastify'
+import { challengeFor } from './check/answer.ts'
+import type { Refused } from './people.ts'
+import { type ProblemCode, problem, problemMediaType, statusOf } from './problem.ts'
+
+/** What more is said of a problem. */
+export interface RefusalDetail {
+  /** Seconds after which to come again. */
+  readonly retryAfter?: number | undefined
+  /** For people. */
+  readonly details?: readonly string[] | undefined
+}
+
+/** A request is turned away, from within a hook or a handler. JSON and pages answer it each in their own way. */
+export class RefusalError extends Error {
+  override readonly name = 'RefusalError'
+  readonly code: ProblemCode
+  readonly detail: RefusalDetail
+
+  constructor(code: ProblemCode, detail: RefusalDetail = {}) {
+    super(code)
+    this.code = code
+    this.detail = detail
+  }
+}
+
+/** Whether what a service of people answered is a refusal. */
+export function isRefused<Code extends ProblemCode>(
+  outcome: object | undefined,
+): outcome is Refused<Code> {
+  return outcome !== undefined && 'refused' in outcome
+}
+
+/** Answers with a problem (RFC 9457). */
+export function sendProblem(
+  reply: FastifyReply,
+  code: ProblemCode,
+  { retryAfter, details }: RefusalDetail = {},
+): FastifyReply {
+  const challenge = challengeFor(code === 'sign_in_failed' ? 'credential_missing' : code)
+  if (challenge !== undefined) reply.header('www-authenticate', challenge)
+  const seconds = retryAfter ?? (statusOf(code) === 503 ? 1 : undefined)
+  if (seconds !== undefined) reply.header('retry-after', seconds)
+  const { id } = reply.request
+  return reply
+    .code(statusOf(code))
+    .type(problemMediaType)
+    .send(problem(code, id, details))
+}
+
+/** Answers with the problem that a service of people refused with. */
+export function sendRefused(reply: FastifyReply, refused: Refused<ProblemCode>): FastifyReply {
+  return sendProblem(reply, refused.refused, refused)
+}
