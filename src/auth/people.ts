@@ -176,7 +176,8 @@ export interface Invitation {
 }
 
 export interface Invitations {
-  list(person: Person): Promise<readonly Invitation[]>
+  /** Those that are open. */
+  list(person: Person): Promise<readonly Invitation[] | Refused<'permission_denied'>>
   invite(
     person: Person,
     invitation: {
@@ -256,7 +257,11 @@ export interface Members {
   me(
     person: Person,
   ): Promise<Member & { readonly organization: string; readonly displayName: string }>
-  rename(person: Person, name: string): Promise<void>
+  rename(
+    person: Person,
+    name: string,
+    client: Client,
+  ): Promise<{ readonly renamed: true } | Refused<'invalid_request'>>
   list(
     person: Person,
     page: { readonly after?: string | undefined; readonly limit: number },
@@ -264,13 +269,18 @@ export interface Members {
     | { readonly members: readonly Member[]; readonly next: string | undefined }
     | Refused<'permission_denied'>
   >
-  /** Puts the roles that were given at run time in the place of those that were; those of resources stay. */
+  /**
+   * Makes the member have these roles and no others, those included that resources give: leaving out one of those is refused.
+   * Who changes their own gets a new cookie.
+   */
   setRoles(
     person: Person,
     id: string,
     roles: readonly { readonly role: string; readonly project?: string | undefined }[],
     client: Client,
-  ): Promise<Member | Refused<MemberRefusal>>
+  ): Promise<
+    { readonly member: Member; readonly cookie: string | undefined } | Refused<MemberRefusal>
+  >
   setSuspended(
     person: Person,
     id: string,
@@ -322,6 +332,9 @@ export interface Sessions {
     refreshToken: string,
     client: Client,
   ): Promise<TokenSession | Refused<'token_invalid' | 'signing_unavailable'>>
-  /** RFC 7009: a refresh token ends its family, an access token ends itself. Never tells whether there was one. */
-  revokeToken(person: Person, token: string, client: Client): Promise<void>
+  /**
+   * RFC 7009: a refresh token ends its family, an access token ends itself. Whoever has it may; never tells whether there was
+   * one.
+   */
+  revokeToken(token: string, client: Client): Promise<void>
 }

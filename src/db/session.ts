@@ -1,0 +1,176 @@
+import type { Transaction } from './transaction.ts'
+
+/** Seconds for which an idle session is still given out: when it was last seen is written down late. */
+const idleGrace = 300
+
+/** A session that begins. */
+export interface NewSession {
+  readonly organizationId: string
+  readonly id: string
+  readonly userId: string
+  readonly kind: 'browser' | 'token'
+  /** SHA-256, 32 bytes. */
+  readonly digest: Buffer
+  /** RFC 8176. */
+  readonly methods: readonly string[]
+  /** Seconds, both of them. */
+  readonly idle: number
+  readonly lifetime: number
+  readonly address: string | undefined
+  readonly userAgent: string | undefined
+  readonly deviceName: string
+  readonly deviceId: string | undefined
+}
+
+/** @returns when it began and when it will end at the latest */
+export async function insertSession(
+  tx: Transaction,
+  session: NewSession,
+): Promise<{ readonly startedAt: Date; readonly expiresAt: Date }> {
+  const { rows } = await tx.$client.query<{ startedAt: Date; expiresAt: Date }>(
+    `insert into cardea.sessions (organization_id, id, user_id, kind, digest, methods, idle_timeout, expires_at, address, user_agent,
+       device_name, device_id)
+     values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9, $10, $11, $12)
+     returning authenticated_at as "startedAt", expires_at as "expiresAt"`,
+    [
+      session.organizationId,
+      session.id,
+      session.userId,
+      session.kind,
+      session.digest,
+      session.methods,
+      session.idle,
+      session.lifetime,
+      session.address ?? null,
+      session.userAgent ?? null,
+      session.deviceName,
+      session.deviceId ?? null,
+    ],
+  )
+  const [row] = rows
+  if (!row) throw new Error('the session was not written')
+  return row
+}
+
+/**
+ * Notes that a user signs in, and holds the user's row until the commit: what ends a person's sessions waits for this one.
+ * @returns whether there is such a user, verified and not suspended
+ */
+export async function noteSignIn(tx: Transaction, userId: string): Promise<boolean> {
+  const { rowCount } = await tx.$client.query(
+    `update cardea.users set last_signed_in_at = now()
+     where id = $1 and suspended_at is null and email_verified_at is not null`,
+    [userId],
+  )
+  return rowCount === 1
+}
+
+/** Ends the eldest live sessions of a user, so that at most `most` are left. @returns how many ended */
+export async function endEldestSessions(
+  tx: Transaction,
+  userId: string,
+  most: number,
+): Promise<number> {
+  const { rowCount } = await tx.$client.query(
+    `update cardea.sessions set revoked_at = now(), revoked_for = 'too_many'
+     where id in (
+       select id from cardea.sessions where user_id = $1 and revoked_at is null and expires_at > now()
+       order by created_at desc, id desc offset $2)`,
+    [userId, most],
+  )
+  return rowCount ?? 0
+}
+
+/**
+ * Gives a browser's session another cookie; the one before is of no use from the commit on.
+ * @returns whether there is such a session that is not over
+ */
+export async function renewSession(
+  tx: Transaction,
+  sessionId: string,
+  digest: Buffer,
+): Promise<boolean> {
+  const { rowCount } = await tx.$client.query(
+    `update cardea.sessions set digest = $2
+     where id = $1 and kind = 'browser' and revoked_at is null and expires_at > now()`,
+    [sessionId, digest],
+  )
+  return rowCount === 1
+}
+
+/** A session that ended just now. */
+export interface EndedSession {
+  readonly id: string
+  readonly userId: string
+  readonly deviceName: string
+}
+
+const ended = 'id, user_id as "userId", device_name as "deviceName"'
+
+/** @param userId whose it must be; undefined: anybody's */
+export async function endSession(
+  tx: Transaction,
+  sessionId: string,
+  userId: string | undefined,
+  reason: string,
+): Promise<EndedSession | undefined> {
+  const { rows } = await tx.$client.query<EndedSession>(
+    `update cardea.sessions set revoked_at = now(), revoked_for = $3
+     where id = $1 and ($2::uuid is null or user_id = $2) and revoked_at is null and expires_at > now()
+     returning ${ended}`,
+    [sessionId, userId ?? null, reason],
+  )
+  return rows[0]
+}
+
+/**
+ * Ends all sessions of a user, those included that are being started now.
+ * @param except one that stays
+ * @returns how many ended
+ */
+export async function endSessionsOf(
+  tx: Transaction,
+  userId: string,
+  reason: string,
+  except?: string,
+): Promise<number> {
+  // The row is locked first: a sign-in under way holds it until its session is there to be ended.
+  await tx.$client.query('select from cardea.users where id = $1 for no key update', [userId])
+  const { rowCount } = await tx.$client.query(
+    `update cardea.sessions set revoked_at = now(), revoked_for = $2
+     where user_id = $1 and revoked_at is null and expires_at > now() and id is distinct from $3`,
+    [userId, reason, except ?? null],
+  )
+  return rowCount ?? 0
+}
+
+/** A live session, as its owner sees it. */
+export interface SessionRow {
+  readonly id: string
+  readonly kind: 'browser' | 'token'
+  readonly deviceName: string
+  readonly address: string | null
+  readonly createdAt: Date
+  readonly lastSeenAt: Date
+  readonly expiresAt: Date
+}
+
+/** The sessions of a user that are not over, the last used first, at most `most`. */
+export async function liveSessionsOf(
+  tx: Transaction,
+  userId: string,
+  most: number,
+): Promise<readonly SessionRow[]> {
+  const { rows } = await tx.$client.query<SessionRow>(
+    `select s.id, s.kind, s.device_name as "deviceName", s.address, s.created_at as "createdAt", s.last_seen_at as "lastSeenAt",
+       s.expires_at as "expiresAt"
+     from cardea.sessions s
+     join cardea.users u on (u.organization_id, u.id) = (s.organization_id, s.user_id)
+     where s.user_id = $1 and s.revoked_at is null and s.expires_at > now()
+       and s.last_seen_at + make_interval(secs => s.idle_timeout + $3) > now()
+       and s.created_at >= coalesce(u.sessions_revoked_before, '-infinity')
+     order by s.last_seen_at desc, s.id desc limit $2`,
+    [userId, most, idleGrace],
+  )
+  return rows
+}
