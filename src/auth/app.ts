@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import type { ClientAddresses } from './check/clientaddress.ts'
 import type { DenialLog } from './check/denials.ts'
 import { type CheckHandler, checkMethods } from './check/handler.ts'
@@ -10,12 +10,19 @@ import type { WallClock } from './clock.ts'
 import type { Jwks } from './jwks.ts'
 import { type AuthLog, reasonOf } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { People } from './people.ts'
 import { registerAuthentication } from './plugins/authentication.ts'
-import { type ProblemCode, problem, problemMediaType, statusOf } from './problem.ts'
+import { registerHeaders } from './plugins/headers.ts'
+import { Hosts } from './plugins/hosts.ts'
+import { registerOriginCheck } from './plugins/origin.ts'
+import { registerPlainRefusal } from './plugins/transport.ts'
+import type { ProblemCode } from './problem.ts'
+import { RefusalError, sendProblem } from './refusal.ts'
 import type { RequestIds } from './requestid.ts'
 import { registerIntrospection } from './routes/introspection.ts'
 import { registerJwks } from './routes/jwks.ts'
 import { registerOpenApi } from './routes/openapi.ts'
+import { registerPeople } from './routes/people.ts'
 import { registerProviderCredentials } from './routes/providercredential.ts'
 import { createPublicServer } from './server.ts'
 import type { Vault } from './vault/vault.ts'
@@ -31,11 +38,21 @@ export interface AppOptions {
   readonly metrics: Pick<Metrics, 'countRequest'>
   readonly jwks: Jwks
   readonly vault: Vault | undefined
+  /** Undefined where nobody signs in. */
+  readonly people: PeoplesSurface | undefined
   readonly log: AuthLog
   /** Bytes. */
   readonly bodyLimit: number
   readonly version: string
   readonly draining: () => boolean
+}
+
+/** The services of people, and where they reach us. */
+export interface PeoplesSurface {
+  readonly people: People
+  /** An origin. */
+  readonly publicUrl: string
+  readonly organizationHosts: string | undefined
 }
 
 export interface App {
@@ -60,20 +77,32 @@ export async function createApp(options: AppOptions): Promise<App> {
       return options.requestIds.next(believed ? proposed : undefined)
     },
     return503OnClosing: false,
-    frameworkErrors: (_error, request, reply) => {
-      sendProblem(reply, 'invalid_request', request.id)
+    frameworkErrors: (_error, _request, reply) => {
+      sendProblem(reply, 'invalid_request')
     },
   })
   framework.removeAllContentTypeParsers()
+  registerHeaders(framework)
   describeResponses(framework, options)
   registerAuthentication(framework)
-  registerIntrospection(framework, options)
-  registerProviderCredentials(framework, options)
-  registerJwks(framework, options)
-  registerOpenApi(framework, options.version)
+  registerRoutes(framework, options)
   await framework.ready()
   if (server === undefined) throw new Error('the framework made no server')
   return { server, framework }
+}
+
+function registerRoutes(framework: FastifyInstance, options: AppOptions): void {
+  const { people } = options
+  const hosts = people && new Hosts(people.publicUrl, people.organizationHosts)
+  void framework.register(async (context) => {
+    if (hosts) registerPlainRefusal(context, { ...options, hosts })
+    registerOriginCheck(context, { hosts, whose: 'signed-in' })
+    registerIntrospection(context, options)
+    registerProviderCredentials(context, options)
+    registerJwks(context, options)
+    registerOpenApi(context, options.version)
+  })
+  if (people && hosts) registerPeople(framework, { ...options, ...people, hosts })
 }
 
 function describeResponses(framework: FastifyInstance, options: AppOptions): void {
@@ -98,16 +127,16 @@ function describeResponses(framework: FastifyInstance, options: AppOptions): voi
   })
   framework.setNotFoundHandler((request, reply) => {
     const allowed = methods.get(request.url.split('?', 1)[0] ?? '')
-    if (allowed === undefined) return sendProblem(reply, 'not_found', request.id)
-    return sendProblem(reply.header('allow', allowed.join(', ')), 'method_not_allowed', request.id)
+    if (allowed === undefined) return sendProblem(reply, 'not_found')
+    return sendProblem(reply.header('allow', allowed.join(', ')), 'method_not_allowed')
   })
   framework.setErrorHandler<FastifyError>((error, request, reply) => {
+    if (error instanceof RefusalError) return sendProblem(reply, error.code, error.detail)
     const code = codeOf(error)
     if (code === 'internal') {
       options.log.error({ requestId: request.id, error: reasonOf(error) }, 'a request failed')
     }
-    if (code === 'unavailable') reply.header('retry-after', '1')
-    return sendProblem(reply, code, request.id)
+    return sendProblem(reply, code)
   })
 }
 
@@ -118,8 +147,4 @@ function codeOf(error: FastifyError): ProblemCode {
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return 'unsupported_media_type'
   const status = error.statusCode ?? 500
   return error.validation || (status >= 400 && status < 500) ? 'invalid_request' : 'internal'
-}
-
-function sendProblem(reply: FastifyReply, code: ProblemCode, requestId: string): FastifyReply {
-  return reply.code(statusOf(code)).type(problemMediaType).send(problem(code, requestId))
 }

@@ -19,6 +19,7 @@ import { Meters } from './index/meters.ts'
 import { Jwks } from './jwks.ts'
 import type { AuthLog } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { openPeople, type PeopleBackend, type PeopleService } from './openpeople.ts'
 import { Replicas } from './replicas.ts'
 import { RequestIds } from './requestid.ts'
 import { UsageWriter } from './usage.ts'
@@ -43,6 +44,8 @@ export interface AuthServiceOptions {
   readonly drainTimeout: number
   /** Undefined where the settings name no key management service: then no credential of a third party is given out. */
   readonly vault?: VaultBackend | undefined
+  /** Undefined where the settings name no public URL: then nobody signs in here. */
+  readonly people?: PeopleBackend | undefined
   readonly log: AuthLog
   readonly version: string
   /** Told when the index was loaded for the first time, before anybody is sent here. */
@@ -67,6 +70,7 @@ export class AuthService {
   readonly #replicas: Replicas
   readonly #jwks: Jwks
   readonly #vault: ReturnType<typeof openVault> | undefined
+  readonly #people: PeopleService | undefined
   readonly #app: ReturnType<typeof createApp>
   #sweeper: NodeJS.Timeout | undefined
   #draining = false
@@ -110,6 +114,7 @@ export class AuthService {
     const metrics = createMetrics({ statistics, keeper, feed, readThrough, usage })
     this.registry = metrics.registry
     this.#vault = options.vault && openVault(options.vault, this.registry, log)
+    this.#people = options.people && openPeople(options.people, log)
 
     const clock = this.#clock
     const shared = {
@@ -122,6 +127,7 @@ export class AuthService {
       log,
       jwks: this.#jwks,
       vault: this.#vault?.vault,
+      people: options.people && this.#people && { ...options.people, ...this.#people },
       draining: () => this.#draining,
     }
     const check = new CheckHandler({ ...shared, questions: new Questions(), statistics })
@@ -140,6 +146,7 @@ export class AuthService {
     this.#usage.start()
     this.#jwks.start()
     this.#vault?.start()
+    this.#people?.start()
     this.#sweeper = setInterval(() => {
       this.#keeper.index.sweep(this.#clock.now(), sweep.slots)
     }, sweep.interval)
@@ -172,6 +179,7 @@ export class AuthService {
       this.#usage.stop(),
       this.#replicas.stop(),
       this.#vault?.stop(),
+      this.#people?.stop(),
     ])
     await framework.close()
   }

@@ -7,6 +7,7 @@ import { explainEnd } from './end.ts'
 import { listening } from './listen.ts'
 import { openLogger } from './logger.ts'
 import { releaseMemory } from './memory.ts'
+import { openPeopleBackend } from './people.ts'
 import { serveProbes } from './probes.ts'
 import { addProcessMetrics } from './processmetrics.ts'
 import { openVaultBackend } from './vault.ts'
@@ -51,10 +52,12 @@ async function run(config: AuthConfig): Promise<number> {
   const { kms } = config
   const vault = kms && openVaultBackend({ ...config, kms }, logger)
   if (!vault) logger.info({}, 'CARDEA_KMS is not set: no credential of a third party is given out')
+  const people = config.people && openPeopleBackend({ ...config, people: config.people }, logger)
   const service = new AuthService({
     ...config,
     pool,
     vault,
+    people,
     log: logger,
     version,
     onLoaded: releaseMemory,
@@ -82,7 +85,7 @@ async function run(config: AuthConfig): Promise<number> {
   } finally {
     probes.close()
     probes.closeAllConnections()
-    await Promise.all([pool.end(), vault?.close()])
+    await Promise.all([pool.end(), vault?.close(), people?.close()])
     logger.info({}, 'stopped')
   }
 }

@@ -5,10 +5,12 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { leashProcess, unleashProcess } from '../../hack/local/leash.ts'
+import { freePort } from '../../hack/local/port.ts'
 import { AuthService } from '../../src/auth/service.ts'
 import type { VaultBackend } from '../../src/auth/vault/open.ts'
 import { readAuthConfig } from '../../src/config/auth.ts'
 import { openPool } from '../../src/db/pool.ts'
+import { openPeopleBackend } from '../../src/main/people.ts'
 import { openVaultBackend } from '../../src/main/vault.ts'
 
 type Settings = Readonly<Record<string, string>>
@@ -52,10 +54,12 @@ export async function startAuth(
   const pool = openPool({ connectionString: config.databaseUrl, applicationName: 'test-auth', log })
   const { kms } = config
   const opened = kms && openVaultBackend({ ...config, kms }, log)
+  const people = config.people && openPeopleBackend({ ...config, people: config.people }, log)
   const service = new AuthService({
     ...config,
     pool,
     vault: vault ?? opened,
+    people,
     log,
     version: 'test',
     onLoaded: () => {},
@@ -69,8 +73,22 @@ export async function startAuth(
     metric: async (name, labels) => readMetric(await service.registry.metrics(), name, labels),
     async stop() {
       await service.stop()
-      await Promise.all([pool.end(), opened?.close()])
+      await Promise.all([pool.end(), opened?.close(), people?.close()])
     },
+  }
+}
+
+/**
+ * The settings of an auth service where people sign in, at a free port of this machine. Without CARDEA_SMTP_URL, mails wait
+ * in their queue; without CARDEA_KMS, no access tokens are signed.
+ */
+export async function peoplesSettings(settings: Settings = {}): Promise<Settings> {
+  const port = await freePort()
+  return {
+    CARDEA_LISTEN: `127.0.0.1:${port}`,
+    CARDEA_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    CARDEA_SELF_SERVICE: 'true',
+    ...settings,
   }
 }
 

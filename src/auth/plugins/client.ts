@@ -3,23 +3,30 @@ import { deviceCookie } from '../../domain/session.ts'
 import type { ClientAddresses } from '../check/clientaddress.ts'
 import type { Client, OrganizationHint } from '../people.ts'
 
-/** RFC 9110 sets no limit; whatever names a browser is shorter. */
+/** No browser's name is longer, and what is longer is no browser's. */
 const longestUserAgent = 512
 
 /** Who is at the other end of a request, as the services of people want to know it. */
 export function clientOf(request: FastifyRequest, addresses: ClientAddresses): Client {
-  const { raw, headers } = request
-  const forwarded = headers['x-forwarded-for']
-  const hops = Array.isArray(forwarded) ? forwarded.join(',') : forwarded
   return {
-    address: addresses.client(addresses.peer(raw.socket), hops),
-    userAgent: headers['user-agent']?.slice(0, longestUserAgent),
+    address: addressOf(request, addresses),
+    userAgent: request.headers['user-agent']?.slice(0, longestUserAgent),
     device: request.cookies[deviceCookie],
     requestId: request.id,
   }
 }
 
-/** Which organization a request is for: the one that is named, or the one that the host tells. */
+/** Where a request comes from, canonically; undefined when that cannot be told. */
+export function addressOf(
+  { raw, headers }: FastifyRequest,
+  addresses: ClientAddresses,
+): string | undefined {
+  const forwarded = headers['x-forwarded-for']
+  const hops = Array.isArray(forwarded) ? forwarded.join(',') : forwarded
+  return addresses.client(addresses.peer(raw.socket), hops)
+}
+
+/** Which organization a request is for: the one that it names, or the one that its host tells. */
 export function hintOf(request: FastifyRequest, name?: string): OrganizationHint {
   return { ...(name !== undefined && name !== '' && { name }), host: request.hostname }
 }
