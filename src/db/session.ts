@@ -174,3 +174,56 @@ export async function liveSessionsOf(
   )
   return rows
 }
+
+/** A session that is not over, with whom it is of, for new tokens. */
+export interface SessionForTokens {
+  readonly id: string
+  readonly kind: 'browser' | 'token'
+  readonly methods: readonly string[]
+  readonly startedAt: Date
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly address: string | null
+  readonly deviceName: string
+  readonly userId: string
+  readonly email: string
+  readonly groups: readonly string[]
+}
+
+/**
+ * Notes that a session is used, and tells all that new tokens of it say.
+ * @returns undefined when it is over, or its user is suspended, not verified or gone
+ */
+export async function useSession(
+  tx: Transaction,
+  sessionId: string,
+): Promise<SessionForTokens | undefined> {
+  const { rows } = await tx.$client.query<SessionForTokens>(
+    `update cardea.sessions s set last_seen_at = now()
+     from cardea.users u
+     where s.id = $1 and (u.organization_id, u.id) = (s.organization_id, s.user_id)
+       and s.revoked_at is null and s.expires_at > now() and s.last_seen_at + make_interval(secs => s.idle_timeout) > now()
+       and u.suspended_at is null and u.email_verified_at is not null
+       and s.created_at >= coalesce(u.sessions_revoked_before, '-infinity')
+     returning s.id, s.kind, s.methods, s.authenticated_at as "startedAt", s.created_at as "createdAt", s.expires_at as "expiresAt",
+       s.address, s.device_name as "deviceName", s.user_id as "userId", u.email, u.groups`,
+    [sessionId],
+  )
+  return rows[0]
+}
+
+/** Writes down from where a session is used by now. */
+export async function moveSession(
+  tx: Transaction,
+  sessionId: string,
+  to: {
+    readonly address: string | undefined
+    readonly userAgent: string | undefined
+    readonly deviceName: string
+  },
+): Promise<void> {
+  await tx.$client.query(
+    'update cardea.sessions set address = $2, user_agent = $3, device_name = $4 where id = $1',
+    [sessionId, to.address ?? null, to.userAgent ?? null, to.deviceName],
+  )
+}
