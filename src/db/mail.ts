@@ -1,5 +1,7 @@
-import { insertion, integer, literal } from './statement.ts'
+import type { Queryable } from './credentialindex.ts'
+import { insertion, integer, literal, type Reading, readingsOf } from './statement.ts'
 import { mails } from './tables/mail.ts'
+import type { Transaction } from './transaction.ts'
 
 /** What people are written about; a template each. */
 export const mailTemplates = [
@@ -14,6 +16,8 @@ export const mailTemplates = [
   'unfamiliar_sign_in',
 ] as const
 export type MailTemplate = (typeof mailTemplates)[number]
+
+export type MailRow = typeof mails.$inferSelect
 
 /** What is said of the request that a mail tells of. What is in a row already is read from there, when the mail is sent. */
 export interface MailArguments {
@@ -55,4 +59,78 @@ export function mailing(mail: OutgoingMail): readonly string[] {
 
 function integerOf(value: number): number {
   return Number(integer(value))
+}
+
+/** A mail that was taken from the queue of all tenants. */
+export interface ClaimedMail {
+  readonly organizationId: string
+  readonly id: string
+}
+
+/**
+ * Takes mails that are due, and keeps every other replica from them.
+ * @param lease seconds; what is not reported until then comes again
+ */
+export async function claimMails(
+  db: Queryable,
+  lease: number,
+  most: number,
+): Promise<readonly ClaimedMail[]> {
+  const { rows } = await db.query<ClaimedMail>(
+    'select organization_id as "organizationId", id from cardea.claim_mails($1, $2)',
+    [lease, most],
+  )
+  return rows
+}
+
+/** How many mails wait, and since when the eldest does. */
+export async function mailBacklog(
+  db: Queryable,
+): Promise<{ readonly queued: number; readonly oldest: Date | undefined }> {
+  const { rows } = await db.query<{ queued: string; oldest: Date | null }>(
+    'select queued, oldest from cardea.mail_backlog()',
+    [],
+  )
+  const [row] = rows
+  return { queued: Number(row?.queued ?? 0), oldest: row?.oldest ?? undefined }
+}
+
+/** A mail for as long as it waits, held for the transaction. */
+export function queuedMail(id: string): Reading<MailRow | undefined> {
+  return readingsOf(mails)(
+    `where id = ${literal(id)} and state = 'queued' for update`,
+    ([row]) => row,
+  )
+}
+
+/** Writes down how a mail ended. One that was superseded meanwhile stays so. */
+export async function endMail(
+  tx: Transaction,
+  id: string,
+  end: { readonly state: 'sent' | 'failed' | 'superseded'; readonly reason?: string },
+): Promise<boolean> {
+  const { rowCount } = await tx.$client.query(
+    `update cardea.mails set state = $2, last_error = $3, sent_at = case when $2 = 'sent' then now() end
+     where id = $1 and state = 'queued'`,
+    [id, end.state, end.reason ?? null],
+  )
+  return rowCount === 1
+}
+
+/**
+ * Has a mail wait for its next attempt.
+ * @param delay seconds
+ * @param counted whether this was an attempt, which are bounded
+ */
+export async function deferMail(
+  tx: Transaction,
+  id: string,
+  later: { readonly delay: number; readonly counted: boolean; readonly reason: string },
+): Promise<void> {
+  await tx.$client.query(
+    `update cardea.mails set next_attempt_at = now() + make_interval(secs => $2), last_error = $3,
+       attempts = attempts + $4
+     where id = $1 and state = 'queued'`,
+    [id, later.delay, later.reason, later.counted ? 1 : 0],
+  )
 }

@@ -1,0 +1,110 @@
+import type { Pool } from 'pg'
+import { type ClaimedMail, deferMail, endMail, type MailRow, queuedMail } from '../../db/mail.ts'
+import { mailOrganization } from '../../db/mailsubject.ts'
+import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
+import { retryDelay } from '../../domain/mailretry.ts'
+import { auditingDeed } from '../trail.ts'
+import { type PrepareOptions, prepareMail } from './prepare.ts'
+import type { Delivery, Smtp } from './smtp.ts'
+
+/** How a mail that was claimed ended, for now or for good. */
+export const mailOutcomes = [
+  'sent',
+  'deferred',
+  'unreachable',
+  'refused',
+  'expired',
+  'given_up',
+  'unwanted',
+] as const
+export type MailOutcome = (typeof mailOutcomes)[number]
+
+export interface MailReport {
+  readonly outcome: MailOutcome
+  readonly template?: string
+  readonly reason?: string
+}
+
+export interface DeliveryOptions extends PrepareOptions {
+  readonly pool: Pool
+  readonly smtp: Pick<Smtp, 'send'>
+}
+
+const actor = 'cardea-auth'
+/** Seconds after which a mail is tried again that did not come to the server at all. */
+const afterOutage = 10
+
+/** Delivers one mail of the queue after another, each in its tenant's transactions. */
+export class MailDelivery {
+  readonly #options: DeliveryOptions
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options
+  }
+
+  /** @throws whatever PostgreSQL throws; the mail comes again when its lease is over */
+  async deliver({ organizationId, id }: ClaimedMail): Promise<MailReport> {
+    const { pool, smtp } = this.#options
+    const tenant = { organizationId, actor }
+    const prepared = await writeInOrganization(
+      pool,
+      tenant,
+      async (tx, mail, organization) => {
+        if (!mail) return { outcome: 'unwanted' } as const
+        if (mail.expiresAt.getTime() <= Date.now()) {
+          const reason = mail.lastError ?? 'it was not sent in time'
+          return fail(tx, mail, { outcome: 'expired', reason })
+        }
+        const letter = await prepareMail(tx, mail, organization, this.#options)
+        if (letter) return { mail, letter }
+        await endMail(tx, id, { state: 'superseded', reason: 'nobody needs it any more' })
+        return { outcome: 'unwanted', template: mail.template } as const
+      },
+      [queuedMail(id), mailOrganization],
+    )
+    if ('outcome' in prepared) return prepared
+    const { mail, letter } = prepared
+    // Outside of any transaction: however long the server takes, it holds no row.
+    const delivery = await smtp.send(id, mail.recipient, letter)
+    return writeInOrganization(pool, tenant, (tx) => record(tx, mail, delivery))
+  }
+}
+
+async function record(tx: Transaction, mail: MailRow, delivery: Delivery): Promise<MailReport> {
+  const { id, template } = mail
+  if (delivery.outcome === 'sent') {
+    await endMail(tx, id, { state: 'sent' })
+    return { outcome: 'sent', template }
+  }
+  if (delivery.outcome === 'refused') return fail(tx, mail, delivery)
+  const { outcome, reason } = delivery
+  const counted = outcome === 'deferred'
+  const delay = counted
+    ? retryDelay(mail.attempts + 1, Math.random())
+    : afterOutage * (0.5 + Math.random())
+  if (delay === undefined) return fail(tx, mail, { outcome: 'given_up', reason })
+  await deferMail(tx, id, { delay, counted, reason })
+  return { ...delivery, template }
+}
+
+/** That somebody will not get a mail is in the audit trail, for whoever waits for them. */
+async function fail(
+  tx: Transaction,
+  mail: MailRow,
+  report: { readonly outcome: 'expired' | 'refused' | 'given_up'; readonly reason: string },
+): Promise<MailReport> {
+  const { organizationId, id, template, recipient } = mail
+  const ended = await endMail(tx, id, { state: 'failed', reason: report.reason })
+  if (ended) {
+    const event = auditingDeed({
+      organizationId,
+      userId: undefined,
+      action: 'mail.failed',
+      target: { kind: 'mail', id, name: template },
+      requestId: undefined,
+      detail: { recipient, outcome: report.outcome, reason: report.reason },
+    })
+    await carryOut(tx, [event], [])
+  }
+  return { ...report, template }
+}

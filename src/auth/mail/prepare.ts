@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import { type MailRow, type MailTemplate, mailTemplates } from '../../db/mail.ts'
+import {
+  invitationToAccept,
+  type MailSubject,
+  registrationToConfirm,
+  userToLetIn,
+  userToTell,
+} from '../../db/mailsubject.ts'
+import { insertOneTimeToken, type TokenPurpose } from '../../db/onetimetoken.ts'
+import type { Transaction } from '../../db/transaction.ts'
+import { digestToken, mintToken, tokenEntropy } from '../../domain/onetimetoken.ts'
+import type { SetLetter } from '../../web/mail/letter.ts'
+import type { CodeMinter } from './codeminter.ts'
+import { composeMail, requestFacts } from './compose.ts'
+
+export interface PrepareOptions {
+  /** Undefined where nobody signs in by a code. */
+  readonly codes: CodeMinter | undefined
+  /** Without a slash at the end. */
+  readonly publicUrl: string
+}
+
+const hour = 3600
+
+/** Which templates carry a token, and for how many seconds it can be used; none outlives its subject. */
+const tokens: Partial<Record<MailTemplate, { purpose: TokenPurpose; lifetime: number }>> = {
+  registration: { purpose: 'registration', lifetime: 24 * hour },
+  invitation: { purpose: 'invitation', lifetime: 30 * 24 * hour },
+  email_verification: { purpose: 'email_verification', lifetime: 24 * hour },
+  password_reset: { purpose: 'password_reset', lifetime: hour },
+}
+const codeLifetime = 600
+
+type Wanted = (tx: Transaction, mail: MailRow) => Promise<MailSubject | undefined>
+
+const always: Wanted = async () => ({})
+
+/** What each template is about; undefined when nobody needs the mail any more. */
+const subjects: Readonly<Record<MailTemplate, Wanted>> = {
+  registration: registrationToConfirm,
+  already_registered: always,
+  invitation: invitationToAccept,
+  email_verification: userToTell,
+  password_reset: userToLetIn,
+  password_changed: userToTell,
+  // Whoever mints the code knows whether somebody waits for it.
+  email_code: always,
+  account_locked: userToTell,
+  unfamiliar_sign_in: userToTell,
+}
+
+/**
+ * Writes the letter of a mail, with a token or a code that is minted for this one attempt: the transaction has its digest, and
+ * the letter alone has the text.
+ * @returns undefined when nobody needs the mail any more
+ */
+export async function prepareMail(
+  tx: Transaction,
+  mail: MailRow,
+  organization: { readonly name: string; readonly displayName: string } | undefined,
+  { codes, publicUrl }: PrepareOptions,
+): Promise<SetLetter | undefined> {
+  const template = mailTemplates.find((known) => known === mail.template)
+  const subject = template && (await subjects[template](tx, mail))
+  const from = subject?.organization ?? organization
+  if (!template || !subject || !from) return undefined
+  const facts = {
+    publicUrl,
+    organization: from,
+    recipient: mail.recipient,
+    request: requestFacts(mail.arguments),
+    invitation: subject.invitation,
+  }
+  if (template === 'email_code') {
+    const { organizationId, subjectId, recipient } = mail
+    const code =
+      subjectId === null
+        ? undefined
+        : await codes?.mint(tx, { organizationId, subjectId, recipient })
+    return code === undefined
+      ? undefined
+      : composeMail(template, { ...facts, code, ends: after(codeLifetime) })
+  }
+  const token = await mint(tx, mail, template, subject)
+  return composeMail(template, { ...facts, ...token })
+}
+
+async function mint(
+  tx: Transaction,
+  { organizationId, subjectId }: MailRow,
+  template: MailTemplate,
+  { endsAt }: MailSubject,
+): Promise<{ readonly token?: string; readonly ends?: Date }> {
+  const kind = tokens[template]
+  if (!kind || subjectId === null) return {}
+  const left = endsAt === undefined ? kind.lifetime : (endsAt.getTime() - Date.now()) / 1000
+  const lifetime = Math.max(1, Math.floor(Math.min(kind.lifetime, left)))
+  const token = mintToken('co', organizationId, randomBytes(tokenEntropy))
+  const { purpose } = kind
+  const digest = digestToken(token)
+  await insertOneTimeToken(tx, { organizationId, purpose, subjectId, digest, lifetime })
+  return { token, ends: after(lifetime) }
+}
+
+function after(seconds: number): Date {
+  return new Date(Date.now() + seconds * 1000)
+}
