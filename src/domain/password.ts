@@ -54,7 +54,7 @@ export function objectionsTo(
   const text = password.normalize('NFKC')
   const lower = text.toLowerCase()
   const objections: string[] = []
-  if ([...text].length < rules.minLength) objections.push(least(rules))
+  if (Array.from(text).length < rules.minLength) objections.push(least(rules))
   if (rules.complexity === 'Complex' && !classes.every((each) => each.test(text))) {
     objections.push(sentences.complex)
   }
@@ -102,7 +102,7 @@ function isMadeOf(
 ): boolean {
   const left = words.reduce((rest, word) => rest.replaceAll(word, ''), text)
   if (left === text) return false
-  return [...left].length < ownCharacters || isGuessable(left, isCommon)
+  return Array.from(left).length < ownCharacters || isGuessable(left, isCommon)
 }
 
 function least({ minLength }: PasswordRules): string {

@@ -18,7 +18,12 @@ const rows = [
   'azertyuiop',
   '1234567890',
 ]
-const rowsBothWays = rows.flatMap((row) => [row + row, [...(row + row)].toReversed().join('')])
+const rowsBothWays = rows.flatMap((row) => [
+  row + row,
+  Array.from(row + row)
+    .toReversed()
+    .join(''),
+])
 /** So many characters at an end of a word change little about it. */
 const trifle = 4
 /** Shorter words are in every list, and in every other password. */
@@ -32,7 +37,8 @@ const shortestWord = 4
 export function isGuessable(text: string, isCommon: (word: string) => boolean): boolean {
   if (isWord(text, isCommon) || isRun(text)) return true
   const unit = unitOf(text)
-  if (unit !== text && ([...unit].length <= trifle || isGuessable(unit, isCommon))) return true
+  if (unit !== text && (Array.from(unit).length <= trifle || isGuessable(unit, isCommon)))
+    return true
   return (
     [/^([^\p{L}]*)(.*?)([^\p{L}]*)$/su, /^([^\p{L}]*)(.*)()$/su, /^()(.*?)([^\p{L}]*)$/su] as const
   ).some((shape) => {
@@ -57,9 +63,8 @@ function isTrifle(text: string, isCommon: (word: string) => boolean): boolean {
 /** Whether each character follows from the one before: `abcdefg`, `9876`, `aaaa`, or neighbours on a keyboard. */
 function isRun(text: string): boolean {
   if (text.length < 3) return false
-  const steps = new Set(
-    [...text].slice(1).map((each, at) => (each.codePointAt(0) ?? 0) - text.charCodeAt(at)),
-  )
+  const points = Array.from(text, (each) => each.codePointAt(0) ?? 0)
+  const steps = new Set(points.slice(1).map((point, at) => point - (points[at] ?? 0)))
   const [step = 2] = steps
   if (steps.size === 1 && Math.abs(step) <= 1) return true
   return rowsBothWays.some((row) => row.includes(text))
