@@ -17,6 +17,7 @@ import { Hosts } from './plugins/hosts.ts'
 import { registerOriginCheck } from './plugins/origin.ts'
 import { registerPlainRefusal } from './plugins/transport.ts'
 import type { ProblemCode } from './problem.ts'
+import type { Windows } from './ratelimit/window.ts'
 import { RefusalError, sendProblem } from './refusal.ts'
 import type { RequestIds } from './requestid.ts'
 import { registerIntrospection } from './routes/introspection.ts'
@@ -53,6 +54,8 @@ export interface PeoplesSurface {
   /** An origin. */
   readonly publicUrl: string
   readonly organizationHosts: string | undefined
+  /** Where whoever is not signed in is counted. */
+  readonly windows: Windows
 }
 
 export interface App {

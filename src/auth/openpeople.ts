@@ -1,6 +1,8 @@
 import type { Pool } from 'pg'
 import type { AuthLog } from './log.ts'
 import type { People } from './people.ts'
+import { type RedisServer, SharedWindows } from './ratelimit/redis.ts'
+import { MemoryWindows, type Windows } from './ratelimit/window.ts'
 
 /** What the services of people work with. */
 export interface PeopleBackend {
@@ -12,16 +14,24 @@ export interface PeopleBackend {
   readonly organizationHosts: string | undefined
   /** Whether anybody may register an organization. */
   readonly selfService: boolean
+  /** Undefined: this replica counts for itself. */
+  readonly redis: RedisServer | undefined
 }
 
 export interface PeopleService {
   readonly people: People
+  /** Where whoever is not signed in is counted. */
+  readonly windows: Windows
   start(): void
   stop(): Promise<void>
 }
 
+/** Of each a few hundred bytes. */
+const mostWindows = 50_000
+
 /** Puts the services of people together. */
-export function openPeople(_backend: PeopleBackend, _log: AuthLog): PeopleService {
+export function openPeople(backend: PeopleBackend, log: AuthLog): PeopleService {
+  const shared = backend.redis && new SharedWindows(backend.redis, log)
   const people: People = {
     signIn: notBuilt('signIn'),
     registration: notBuilt('registration'),
@@ -30,11 +40,20 @@ export function openPeople(_backend: PeopleBackend, _log: AuthLog): PeopleServic
     members: notBuilt('members'),
     sessions: notBuilt('sessions'),
   }
-  return { people, start: () => {}, stop: async () => {} }
+  return {
+    people,
+    windows: shared ?? new MemoryWindows(mostWindows),
+    start() {
+      shared?.start()
+    },
+    async stop() {
+      shared?.stop()
+    },
+  }
 }
 
-function notBuilt<T extends object>(part: string): T {
-  return new Proxy({} as T, {
+function notBuilt(part: string): never {
+  return new Proxy({} as never, {
     get: (_target, method) => () => {
       throw new Error(`not built yet: ${part}.${String(method)}`)
     },

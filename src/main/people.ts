@@ -23,6 +23,5 @@ export function openPeopleBackend(
     max: connections,
     queryTimeout,
   })
-  const { publicUrl, organizationHosts, selfService } = people
-  return { pool, publicUrl, organizationHosts, selfService, close: () => pool.end() }
+  return { ...people, pool, close: () => pool.end() }
 }

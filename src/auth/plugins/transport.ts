@@ -22,7 +22,7 @@ export function registerTransportCheck(
       throw new RefusalError('https_required')
     }
     const url = request.raw.url ?? '/'
-    return reply.redirect(url.startsWith('/') ? `${origin}${url}` : origin, 308)
+    await reply.redirect(url.startsWith('/') ? `${origin}${url}` : origin, 308)
   })
 }
 

@@ -2,31 +2,36 @@ import cookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
 import type { Hosts } from '../plugins/hosts.ts'
 import { registerOriginCheck } from '../plugins/origin.ts'
+import { registerRateLimits } from '../plugins/ratelimit.ts'
 import { registerTransportCheck } from '../plugins/transport.ts'
+import type { Windows } from '../ratelimit/window.ts'
 import type { PeopleRouteOptions } from './options.ts'
 
+export interface PeopleSurfaceOptions extends PeopleRouteOptions {
+  readonly hosts: Hosts
+  readonly windows: Windows
+}
+
 /** The routes of people: the HTTP API, which takes JSON and nothing else, and the pages, which take forms. */
-export function registerPeople(
-  framework: FastifyInstance,
-  options: PeopleRouteOptions & { readonly hosts: Hosts },
-): void {
-  void framework.register(async (context) => {
-    const json = context.getDefaultJsonParser('error', 'error')
-    context.removeAllContentTypeParsers()
-    context.addContentTypeParser('application/json', { parseAs: 'string' }, json)
-    registerEdges(context, options)
+export function registerPeople(framework: FastifyInstance, options: PeopleSurfaceOptions): void {
+  void framework.register(async (api) => {
+    const json = api.getDefaultJsonParser('error', 'error')
+    api.removeAllContentTypeParsers()
+    api.addContentTypeParser('application/json', { parseAs: 'string' }, json)
+    await registerEdges(api, options)
   })
-  void framework.register(async (context) => {
-    context.removeAllContentTypeParsers()
-    registerEdges(context, options)
+  void framework.register(async (pages) => {
+    pages.removeAllContentTypeParsers()
+    await registerEdges(pages, options)
   })
 }
 
-function registerEdges(
+async function registerEdges(
   context: FastifyInstance,
-  options: PeopleRouteOptions & { readonly hosts: Hosts },
-): void {
-  void context.register(cookie)
+  options: PeopleSurfaceOptions,
+): Promise<void> {
+  await context.register(cookie)
   registerTransportCheck(context, options)
   registerOriginCheck(context, { ...options, whose: 'everybody' })
+  await registerRateLimits(context, options)
 }

@@ -1,0 +1,120 @@
+import { hash } from 'node:crypto'
+import { callbackify } from 'node:util'
+import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { canonicalEmail } from '../../domain/email.ts'
+import type { ClientAddresses } from '../check/clientaddress.ts'
+import type { Windows } from '../ratelimit/window.ts'
+import { RefusalError } from '../refusal.ts'
+import { addressOf } from './client.ts'
+
+export interface RateLimitOptions {
+  readonly windows: Windows
+  readonly addresses: ClientAddresses
+}
+
+/** Milliseconds. */
+const minute = 60_000
+/** In a minute. Behind one address there may be a company. */
+const most = { read: 600, change: 120, account: 60 } as const
+/** As many times as much where a proxy does not say who asks: all of its clients share one limit. */
+const crowd = 10
+
+type Limiter = ReturnType<FastifyInstance['createRateLimit']>
+
+/**
+ * Limits whoever is not signed in: by the client's address, before a body is read, and then by the account that the body
+ * names, whoever asks and however the address is written.
+ */
+export async function registerRateLimits(
+  framework: FastifyInstance,
+  { windows, addresses }: RateLimitOptions,
+): Promise<void> {
+  await framework.register(rateLimit, { global: false, store: storeOf(windows) })
+  const byAddress = framework.createRateLimit({
+    timeWindow: minute,
+    max: (request) => limitOf(request, addressOf(request, addresses)),
+    keyGenerator: (request) => {
+      const address = addressOf(request, addresses)
+      return `${isRead(request) ? 'read' : 'change'}:${address === undefined ? '' : networkOf(address)}`
+    },
+  })
+  const byAccount = framework.createRateLimit({
+    timeWindow: minute,
+    max: most.account,
+    keyGenerator: (request) => `account:${hash('sha256', accountOf(request) ?? '', 'base64url')}`,
+  })
+  framework.addHook('preParsing', async (request, reply) => {
+    if (isSignedIn(request)) return
+    await limit(byAddress, 'address', request, reply)
+  })
+  framework.addHook('preHandler', async (request, reply) => {
+    if (isSignedIn(request) || accountOf(request) === undefined) return
+    await limit(byAccount, 'account', request, reply)
+  })
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4. */
+async function limit(
+  limiter: Limiter,
+  name: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const state = await limiter(request)
+  if (state.isAllowed) return
+  const { max, remaining, ttlInSeconds, isExceeded } = state
+  reply.header('ratelimit-policy', `"${name}";q=${max};w=${minute / 1000}`)
+  reply.header('ratelimit', `"${name}";r=${remaining};t=${ttlInSeconds}`)
+  if (isExceeded) throw new RefusalError('too_many_requests', { retryAfter: ttlInSeconds })
+}
+
+/** A client has a whole network of IPv6 to itself (RFC 6177): its first 64 bits. @param address canonical */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const behind = tail ? tail.split(':').length : 0
+  const zeros = tail === undefined ? 0 : 8 - groups.length - behind
+  const all = [...groups, ...Array<string>(zeros).fill('0'), ...(tail ? tail.split(':') : [])]
+  return `${all.slice(0, 4).join(':')}::/64`
+}
+
+function limitOf(request: FastifyRequest, address: string | undefined): number {
+  const limited = isRead(request) ? most.read : most.change
+  return address === undefined ? limited * crowd : limited
+}
+
+function isRead({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+/** Those who are known are limited as themselves. */
+function isSignedIn(request: FastifyRequest): boolean {
+  return request.getDecorator('session') !== null
+}
+
+/** The address that a body names, in its one spelling. */
+function accountOf({ body }: FastifyRequest): string | undefined {
+  const email =
+    typeof body === 'object' && body !== null && 'email' in body ? body.email : undefined
+  if (typeof email !== 'string') return undefined
+  return canonicalEmail(email) ?? email.trim().toLowerCase()
+}
+
+/** Our counts in the shape of the plugin's. */
+function storeOf(windows: Windows): new () => FastifyRateLimitStore {
+  const add = callbackify(async (key: string, length: number) => {
+    const { count, rest } = await windows.add(key, length)
+    return { current: count, ttl: rest }
+  })
+  return class Store implements FastifyRateLimitStore {
+    incr(key: string, callback: Parameters<typeof add>[2], timeWindow: number): void {
+      add(key, timeWindow, callback)
+    }
+
+    child(): this {
+      return this
+    }
+  }
+}
