@@ -38,10 +38,12 @@ interface MethodView extends Identification {
   /** Methods of the organization, by their names in its resource. */
   readonly methods: readonly string[]
   readonly faults: readonly Fault[]
+  readonly notice?: string | undefined
 }
 
 /** Signing in, second: how. */
-export function methodPage({ organization, email, methods, faults }: MethodView): string {
+export function methodPage(view: MethodView): string {
+  const { organization, email, methods, faults } = view
   const [password, code] = [methods.includes('Password'), methods.includes('EmailCode')]
   const withPassword = html`<form method="post" action="/login/password" novalidate>
 <input class="hidden" type="text" name="email" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
@@ -67,6 +69,7 @@ ${field(
     title: 'Sign in',
     faulty: faults.length > 0,
     content: [
+      notice(view.notice),
       who({ organization, email }),
       errorSummary(faults),
       password && withPassword,
@@ -114,7 +117,7 @@ ${field(
 }
 
 function who({ organization, email }: Identification) {
-  return html`<p class="who"><span><span>${organization === '' ? 'Signing in as' : `Signing in to ${organization} as`}</span>${email}</span> <a href="/login?again">Change<span class="hidden"> who signs in</span></a></p>`
+  return html`<p class="who"><span><span>${organization === '' ? 'Signing in as' : `Signing in to ${organization} as`}</span>${email}</span> <a href="/login">Change<span class="hidden"> who signs in</span></a></p>`
 }
 
 /** Where somebody who signed in wanted to go, outside of these pages. @param url of an origin that the organization lists */

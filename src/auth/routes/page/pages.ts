@@ -1,0 +1,33 @@
+import formbody from '@fastify/formbody'
+import type { FastifyInstance } from 'fastify'
+import { readForm } from '../../form.ts'
+import { registerAccount } from './account.ts'
+import { registerAssets } from './asset.ts'
+import { registerCode } from './code.ts'
+import { registerForgot } from './forgot.ts'
+import { registerOneTimeLinks } from './onetimelink.ts'
+import type { PageOptions } from './options.ts'
+import { redirect, sessionOf } from './person.ts'
+import { registerRegistration } from './register.ts'
+import { registerSignIn } from './signin.ts'
+
+/** Bytes: the longest form is a registration. */
+const bodyLimit = 16_384
+
+/**
+ * The pages of people: they need no script, take forms alone, and answer each of them by sending the browser on.
+ * @param context one that knows cookies and the caller's host, and takes no other media type
+ */
+export function registerPages(context: FastifyInstance, options: PageOptions): void {
+  void context.register(formbody, { bodyLimit, parser: readForm })
+  registerAssets(context)
+  context.get('/', async (request, reply) => {
+    return redirect(reply, (await sessionOf(request, options)) ? '/account' : '/login')
+  })
+  registerSignIn(context, options)
+  registerCode(context, options)
+  registerRegistration(context, options)
+  registerOneTimeLinks(context, options)
+  registerForgot(context, options)
+  void context.register(async (account) => registerAccount(account, options))
+}

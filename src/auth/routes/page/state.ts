@@ -1,0 +1,79 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Identification } from '../../../web/identification.ts'
+
+/** What is carried from one step of signing in to the next. None of it is secret or believed: it is what somebody typed. */
+export interface SignInState extends Identification {
+  readonly returnTo?: string | undefined
+}
+
+const signInCookie = '__Host-cardea_sign_in'
+const codeCookie = '__Host-cardea_code'
+const noticeCookie = '__Host-cardea_notice'
+
+const attributes = { path: '/', httpOnly: true, secure: true, sameSite: 'lax' } as const
+/** Seconds. */
+const lifetime = { signIn: 900, code: 600, notice: 60 } as const
+
+/** What was just done, told once on the next page. */
+const notices = {
+  signed_out: 'You are signed out.',
+  signed_out_everywhere: 'You are signed out everywhere.',
+  email_verified: 'Your address is confirmed. You can sign in now.',
+  invitation_accepted: 'Your account is ready. You can sign in now.',
+  password_reset:
+    'Your password is changed, and you were signed out everywhere. Sign in with the new one.',
+  password_changed: 'Your password is changed, and all your other sessions ended.',
+  profile_saved: 'Your profile is saved.',
+  session_ended: 'That session ended.',
+  others_ended: 'You are signed out everywhere else.',
+  code_sent: 'Another code is on its way. The former one is of no use any more.',
+} as const
+export type Notice = keyof typeof notices
+
+export function readSignIn(request: FastifyRequest): SignInState | undefined {
+  const state = parse(request.cookies[signInCookie])
+  if (typeof state !== 'object' || state === null || !('email' in state)) return undefined
+  const { organization, email, returnTo } = state as Readonly<Record<string, unknown>>
+  if (typeof organization !== 'string' || typeof email !== 'string') return undefined
+  return { organization, email, returnTo: typeof returnTo === 'string' ? returnTo : undefined }
+}
+
+function parse(cookie: string | undefined): unknown {
+  try {
+    return JSON.parse(Buffer.from(cookie ?? '', 'base64url').toString())
+  } catch {
+    return undefined
+  }
+}
+
+export function keepSignIn(reply: FastifyReply, state: SignInState): void {
+  const text = Buffer.from(JSON.stringify(state)).toString('base64url')
+  reply.setCookie(signInCookie, text, { ...attributes, maxAge: lifetime.signIn })
+}
+
+/** The challenge of a code that was sent. */
+export function readChallenge(request: FastifyRequest): string | undefined {
+  return request.cookies[codeCookie]
+}
+
+export function keepChallenge(reply: FastifyReply, challenge: string): void {
+  reply.setCookie(codeCookie, challenge, { ...attributes, maxAge: lifetime.code })
+}
+
+/** What was carried along is of no use once somebody is signed in. */
+export function forgetSignIn(reply: FastifyReply): void {
+  reply.clearCookie(signInCookie, attributes)
+  reply.clearCookie(codeCookie, attributes)
+}
+
+export function announce(reply: FastifyReply, notice: Notice): void {
+  reply.setCookie(noticeCookie, notice, { ...attributes, maxAge: lifetime.notice })
+}
+
+/** What the page before has to say; it is said once. */
+export function takeNotice(request: FastifyRequest, reply: FastifyReply): string | undefined {
+  const notice = request.cookies[noticeCookie]
+  if (notice === undefined) return undefined
+  reply.clearCookie(noticeCookie, attributes)
+  return Object.hasOwn(notices, notice) ? notices[notice as Notice] : undefined
+}
