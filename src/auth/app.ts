@@ -12,6 +12,7 @@ import { type AuthLog, reasonOf } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { People } from './people.ts'
 import { registerAuthentication } from './plugins/authentication.ts'
+import { registerPreflight, registerSharing } from './plugins/cors.ts'
 import { registerHeaders } from './plugins/headers.ts'
 import { Hosts } from './plugins/hosts.ts'
 import { registerOriginCheck } from './plugins/origin.ts'
@@ -32,6 +33,8 @@ export interface AppOptions {
   readonly check: CheckHandler
   readonly judge: Judge
   readonly lookup: CredentialLookup
+  /** Whether any organization names an origin as one of its own. */
+  readonly isOrigin: (origin: string) => boolean
   readonly clock: WallClock
   readonly addresses: ClientAddresses
   readonly denials: DenialLog
@@ -100,11 +103,13 @@ function registerRoutes(framework: FastifyInstance, options: AppOptions): void {
   void framework.register(async (context) => {
     if (hosts) registerPlainRefusal(context, { ...options, hosts })
     registerOriginCheck(context, { hosts, whose: 'signed-in' })
+    registerSharing(context)
     registerIntrospection(context, options)
     registerProviderCredentials(context, options)
     registerJwks(context, options)
     registerOpenApi(context, options.version)
   })
+  void framework.register((context) => registerPreflight(context, options))
   if (people && hosts) registerPeople(framework, { ...options, ...people, hosts })
 }
 

@@ -114,7 +114,7 @@ export class AuthService {
     const metrics = createMetrics({ statistics, keeper, feed, readThrough, usage })
     this.registry = metrics.registry
     this.#vault = options.vault && openVault(options.vault, this.registry, log)
-    this.#people = options.people && openPeople(options.people, log)
+    this.#people = options.people && openPeople(options.people, this.registry, log)
 
     const clock = this.#clock
     const shared = {
@@ -131,7 +131,14 @@ export class AuthService {
       draining: () => this.#draining,
     }
     const check = new CheckHandler({ ...shared, questions: new Questions(), statistics })
-    this.#app = createApp({ ...shared, check, lookup, metrics, version })
+    this.#app = createApp({
+      ...shared,
+      check,
+      lookup,
+      metrics,
+      version,
+      isOrigin: (origin) => keeper.index.isOrigin(origin),
+    })
   }
 
   /** Starts to listen and to follow the feed. Answers the port. */

@@ -1,5 +1,6 @@
 import cookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
+import { registerSharing } from '../plugins/cors.ts'
 import type { Hosts } from '../plugins/hosts.ts'
 import { registerOriginCheck } from '../plugins/origin.ts'
 import { registerRateLimits } from '../plugins/ratelimit.ts'
@@ -19,6 +20,7 @@ export function registerPeople(framework: FastifyInstance, options: PeopleSurfac
     api.removeAllContentTypeParsers()
     api.addContentTypeParser('application/json', { parseAs: 'string' }, json)
     await registerEdges(api, options)
+    registerSharing(api)
   })
   void framework.register(async (pages) => {
     pages.removeAllContentTypeParsers()
