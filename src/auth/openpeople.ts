@@ -1,5 +1,7 @@
 import type { Pool } from 'pg'
+import type { Registry } from 'prom-client'
 import type { AuthLog } from './log.ts'
+import { type MailBackend, openMail } from './mail/open.ts'
 import type { People } from './people.ts'
 import { type RedisServer, SharedWindows } from './ratelimit/redis.ts'
 import { MemoryWindows, type Windows } from './ratelimit/window.ts'
@@ -16,6 +18,8 @@ export interface PeopleBackend {
   readonly selfService: boolean
   /** Undefined: this replica counts for itself. */
   readonly redis: RedisServer | undefined
+  /** Undefined: mails wait in their queue for a replica that sends them. */
+  readonly mail?: MailBackend | undefined
 }
 
 export interface PeopleService {
@@ -30,7 +34,12 @@ export interface PeopleService {
 const mostWindows = 50_000
 
 /** Puts the services of people together. */
-export function openPeople(backend: PeopleBackend, log: AuthLog): PeopleService {
+export function openPeople(
+  backend: PeopleBackend,
+  registry: Registry,
+  log: AuthLog,
+): PeopleService {
+  const mail = backend.mail && openMail(backend.mail, { codes: undefined, registry, log })
   const shared = backend.redis && new SharedWindows(backend.redis, log)
   const people: People = {
     signIn: notBuilt('signIn'),
@@ -45,8 +54,10 @@ export function openPeople(backend: PeopleBackend, log: AuthLog): PeopleService 
     windows: shared ?? new MemoryWindows(mostWindows),
     start() {
       shared?.start()
+      mail?.start()
     },
     async stop() {
+      await mail?.stop()
       shared?.stop()
     },
   }

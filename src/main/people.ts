@@ -1,6 +1,7 @@
 import type { PeopleBackend } from '../auth/openpeople.ts'
 import type { PeopleConfig } from '../config/people.ts'
 import { type DatabaseLog, openPool } from '../db/pool.ts'
+import { openMailBackend } from './mail.ts'
 
 /** Milliseconds that one query may take: somebody waits for the page. */
 const queryTimeout = 5000
@@ -23,5 +24,15 @@ export function openPeopleBackend(
     max: connections,
     queryTimeout,
   })
-  return { ...people, pool, close: () => pool.end() }
+  const { publicUrl, smtp } = people
+  const mail = smtp && openMailBackend({ databaseUrl, publicUrl, smtp }, log)
+  if (!mail) log.warn({}, 'CARDEA_SMTP_URL is not set: mails wait in their queue')
+  return {
+    ...people,
+    pool,
+    mail,
+    async close() {
+      await Promise.all([pool.end(), mail?.close()])
+    },
+  }
 }
