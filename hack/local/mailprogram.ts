@@ -1,0 +1,15 @@
+// The captured mail of a local system, as a process of its own: an SMTP server and the page on which mails are read.
+import { once } from 'node:events'
+import { captureServer, Mailbox } from './mailbox.ts'
+import { mailServer } from './mailpage.ts'
+
+const { smtp, http }: { smtp: number; http: number } = JSON.parse(process.argv[2] ?? '{}')
+const mailbox = new Mailbox()
+const capture = captureServer(mailbox)
+const pages = mailServer(mailbox)
+
+// A client that breaks off is no reason to end.
+capture.on('error', (error) => console.log(error.message))
+capture.listen(smtp, '127.0.0.1')
+await once(pages.listen(http, '127.0.0.1'), 'listening')
+process.once('SIGTERM', () => process.exit(0))
