@@ -245,7 +245,7 @@ export interface Member {
   readonly lastSignedInAt: Date | undefined
 }
 
-type MemberRefusal =
+export type MemberRefusal =
   | 'permission_denied'
   | 'not_found'
   | 'last_owner'

@@ -1,0 +1,112 @@
+import type { Transaction } from './transaction.ts'
+
+export interface InvitationRow {
+  readonly id: string
+  /** Canonical. */
+  readonly email: string
+  readonly role: string
+  /** Null: the whole organization. */
+  readonly projectId: string | null
+  /** A user's id; null: a resource names an owner. */
+  readonly invitedBy: string | null
+  readonly createdAt: Date
+  readonly expiresAt: Date
+}
+
+const invitation = `id, email, role, project_id as "projectId", invited_by as "invitedBy", created_at as "createdAt",
+  expires_at as "expiresAt"`
+/** Expired ones stay until another takes their place: then they are of no use, but nobody wrote down that they ended. */
+const isOpen = 'accepted_at is null and revoked_at is null'
+
+/** Those that can still be accepted, the newest first, at most `most`. */
+export async function openInvitations(
+  tx: Transaction,
+  most: number,
+): Promise<readonly InvitationRow[]> {
+  const { rows } = await tx.$client.query<InvitationRow>(
+    `select ${invitation} from cardea.invitations where ${isOpen} and expires_at > now() order by created_at desc, id desc limit $1`,
+    [most],
+  )
+  return rows
+}
+
+/** @param seconds for which it can be accepted */
+export async function insertInvitation(
+  tx: Transaction,
+  of: {
+    readonly organizationId: string
+    readonly email: string
+    readonly role: string
+    readonly projectId: string | undefined
+    readonly invitedBy: string
+  },
+  seconds: number,
+): Promise<InvitationRow> {
+  const { rows } = await tx.$client.query<InvitationRow>(
+    `insert into cardea.invitations (organization_id, email, role, project_id, invited_by, expires_at)
+     values ($1, $2, $3, $4, $5, now() + make_interval(secs => $6)) returning ${invitation}`,
+    [of.organizationId, of.email, of.role, of.projectId ?? null, of.invitedBy, seconds],
+  )
+  const [row] = rows
+  if (!row) throw new Error('the invitation was not written')
+  return row
+}
+
+/** @returns undefined when there is none that can still be accepted */
+export async function openInvitation(
+  tx: Transaction,
+  id: string,
+): Promise<InvitationRow | undefined> {
+  const { rows } = await tx.$client.query<InvitationRow>(
+    `select ${invitation} from cardea.invitations where id = $1 and ${isOpen} and expires_at > now()`,
+    [id],
+  )
+  return rows[0]
+}
+
+/** Accepts an invitation: one of any number of times. */
+export async function acceptInvitation(
+  tx: Transaction,
+  id: string,
+): Promise<InvitationRow | undefined> {
+  const { rows } = await tx.$client.query<InvitationRow>(
+    `update cardea.invitations set accepted_at = now() where id = $1 and ${isOpen} and expires_at > now() returning ${invitation}`,
+    [id],
+  )
+  return rows[0]
+}
+
+export async function revokeInvitation(
+  tx: Transaction,
+  id: string,
+): Promise<InvitationRow | undefined> {
+  const { rows } = await tx.$client.query<InvitationRow>(
+    `update cardea.invitations set revoked_at = now() where id = $1 and ${isOpen} and expires_at > now() returning ${invitation}`,
+    [id],
+  )
+  return rows[0]
+}
+
+/** Makes room for another invitation of an address. */
+export async function supersedeInvitation(
+  tx: Transaction,
+  email: string,
+): Promise<InvitationRow | undefined> {
+  const { rows } = await tx.$client.query<InvitationRow>(
+    `update cardea.invitations set revoked_at = now() where email = $1 and ${isOpen} returning ${invitation}`,
+    [email],
+  )
+  return rows[0]
+}
+
+/** Revokes what a user invited and nobody accepted yet. */
+export async function revokeInvitationsBy(
+  tx: Transaction,
+  userId: string,
+): Promise<readonly InvitationRow[]> {
+  const { rows } = await tx.$client.query<InvitationRow>(
+    `update cardea.invitations set revoked_at = now() where invited_by = $1 and ${isOpen} returning ${invitation}`,
+    [userId],
+  )
+  return rows
+}
