@@ -5,7 +5,6 @@ import type { DenialLog } from './check/denials.ts'
 import { type CheckHandler, checkMethods } from './check/handler.ts'
 import type { Judge } from './check/judge.ts'
 import type { CredentialLookup } from './check/lookup.ts'
-import { UnavailableError } from './check/readthrough.ts'
 import type { WallClock } from './clock.ts'
 import type { Jwks } from './jwks.ts'
 import { type AuthLog, reasonOf } from './log.ts'
@@ -17,13 +16,13 @@ import { registerHeaders } from './plugins/headers.ts'
 import { Hosts } from './plugins/hosts.ts'
 import { registerOriginCheck } from './plugins/origin.ts'
 import { registerPlainRefusal } from './plugins/transport.ts'
-import type { ProblemCode } from './problem.ts'
 import type { Windows } from './ratelimit/window.ts'
-import { RefusalError, sendProblem } from './refusal.ts'
+import { codeOf, detailOf, sendProblem } from './refusal.ts'
 import type { RequestIds } from './requestid.ts'
 import { registerIntrospection } from './routes/introspection.ts'
 import { registerJwks } from './routes/jwks.ts'
 import { registerOpenApi } from './routes/openapi.ts'
+import { sendProblemTo } from './routes/page/problem.ts'
 import { registerPeople } from './routes/people.ts'
 import { registerProviderCredentials } from './routes/providercredential.ts'
 import { createPublicServer } from './server.ts'
@@ -115,6 +114,10 @@ function registerRoutes(framework: FastifyInstance, options: AppOptions): void {
 
 function describeResponses(framework: FastifyInstance, options: AppOptions): void {
   const methods = new Map<string, string[]>([['/check', checkMethods.split(', ')]])
+  // Whoever looks at pages is told on a page.
+  const answer: typeof sendProblemTo = options.people
+    ? sendProblemTo
+    : (_request, reply, code, detail) => sendProblem(reply, code, detail)
   framework.addHook('onRoute', ({ url, method }) => {
     methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()])
   })
@@ -135,24 +138,14 @@ function describeResponses(framework: FastifyInstance, options: AppOptions): voi
   })
   framework.setNotFoundHandler((request, reply) => {
     const allowed = methods.get(request.url.split('?', 1)[0] ?? '')
-    if (allowed === undefined) return sendProblem(reply, 'not_found')
-    return sendProblem(reply.header('allow', allowed.join(', ')), 'method_not_allowed')
+    if (allowed === undefined) return answer(request, reply, 'not_found')
+    return answer(request, reply.header('allow', allowed.join(', ')), 'method_not_allowed')
   })
   framework.setErrorHandler<FastifyError>((error, request, reply) => {
-    if (error instanceof RefusalError) return sendProblem(reply, error.code, error.detail)
     const code = codeOf(error)
     if (code === 'internal') {
       options.log.error({ requestId: request.id, error: reasonOf(error) }, 'a request failed')
     }
-    return sendProblem(reply, code)
+    return answer(request, reply, code, detailOf(error))
   })
-}
-
-/** Public text and internal text are kept apart: of an error, only its kind is told. */
-function codeOf(error: FastifyError): ProblemCode {
-  if (error instanceof UnavailableError) return 'unavailable'
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return 'body_too_large'
-  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return 'unsupported_media_type'
-  const status = error.statusCode ?? 500
-  return error.validation || (status >= 400 && status < 500) ? 'invalid_request' : 'internal'
 }

@@ -1,5 +1,6 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyError, FastifyReply } from 'fastify'
 import { challengeFor } from './check/answer.ts'
+import { UnavailableError } from './check/readthrough.ts'
 import type { Refused } from './people.ts'
 import { type ProblemCode, problem, problemMediaType, statusOf } from './problem.ts'
 
@@ -22,6 +23,21 @@ export class RefusalError extends Error {
     this.code = code
     this.detail = detail
   }
+}
+
+/** The problem that an error is answered with. Public text and internal text are kept apart: of an error, only its kind is told. */
+export function codeOf(error: FastifyError): ProblemCode {
+  if (error instanceof RefusalError) return error.code
+  if (error instanceof UnavailableError) return 'unavailable'
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return 'body_too_large'
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return 'unsupported_media_type'
+  const status = error.statusCode ?? 500
+  return error.validation || (status >= 400 && status < 500) ? 'invalid_request' : 'internal'
+}
+
+/** What more is said of it. */
+export function detailOf(error: Error): RefusalDetail {
+  return error instanceof RefusalError ? error.detail : {}
 }
 
 /** Whether what a service of people answered is a refusal. */

@@ -6,9 +6,10 @@ import { registerOriginCheck } from '../plugins/origin.ts'
 import { registerRateLimits } from '../plugins/ratelimit.ts'
 import { registerTransportCheck } from '../plugins/transport.ts'
 import type { Windows } from '../ratelimit/window.ts'
-import type { PeopleRouteOptions } from './options.ts'
+import type { PageOptions } from './page/options.ts'
+import { registerPages } from './page/pages.ts'
 
-export interface PeopleSurfaceOptions extends PeopleRouteOptions {
+export interface PeopleSurfaceOptions extends PageOptions {
   readonly hosts: Hosts
   readonly windows: Windows
 }
@@ -25,6 +26,7 @@ export function registerPeople(framework: FastifyInstance, options: PeopleSurfac
   void framework.register(async (pages) => {
     pages.removeAllContentTypeParsers()
     await registerEdges(pages, options)
+    registerPages(pages, options)
   })
 }
 
