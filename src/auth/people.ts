@@ -225,6 +225,7 @@ export interface Invitations {
         | 'email_domain_not_allowed'
         | 'password_not_accepted'
         | 'quota_exceeded'
+        | 'invalid_request'
         | 'busy'
       >
   >

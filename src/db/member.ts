@@ -148,7 +148,7 @@ export async function deletePerson(tx: Transaction, id: string): Promise<void> {
   await tx.$client.query('delete from cardea.users where id = $1', [id])
 }
 
-/** Writes down somebody whose address has just been verified. */
+/** Writes down somebody whose address has just been verified, with the hash of their password. */
 export async function insertPerson(
   tx: Transaction,
   of: {
@@ -156,11 +156,17 @@ export async function insertPerson(
     readonly id: string
     readonly email: string
     readonly name: string
+    /** argon2id. */
+    readonly hash: string
   },
 ): Promise<void> {
   await tx.$client.query(
     'insert into cardea.users (organization_id, id, email, name, email_verified_at) values ($1, $2, $3, $4, now())',
     [of.organizationId, of.id, of.email, of.name],
+  )
+  await tx.$client.query(
+    'insert into cardea.passwords (organization_id, user_id, hash) values ($1, $2, $3)',
+    [of.organizationId, of.id, of.hash],
   )
 }
 
