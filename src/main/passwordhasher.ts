@@ -12,6 +12,7 @@ if (import.meta.main) {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
   process.on('disconnect', () => process.exit(0))
   process.on('message', (task: HashingTask) => {
-    process.send?.(hashing(task))
+    // What is thrown ends the process, and another one is started.
+    void hashing(task).then((answer) => process.send?.(answer))
   })
 }

@@ -1,3 +1,4 @@
+import type { PasswordRules } from '../../domain/password.ts'
 import type { Refused } from '../people.ts'
 
 /** Hashes passwords, somewhere where it does not hold up anything else. */
@@ -13,6 +14,16 @@ export interface PasswordHasher {
    * @param hash as it is stored; undefined: there is none, and the same work is done for nothing
    */
   verify(hash: string | undefined, password: string): Promise<Verification | Refused<'busy'>>
+  /**
+   * Why a new password is not accepted.
+   * @param words that stand to reason for this person, in lower case
+   * @returns sentences for people; none: it is accepted
+   */
+  judge(
+    password: string,
+    rules: PasswordRules,
+    words: readonly string[],
+  ): Promise<{ readonly objections: readonly string[] } | Refused<'busy'>>
   /**
    * Makes something guessable expensive to guess from what is stored of it: a code of six digits.
    * @param salt 32 bytes

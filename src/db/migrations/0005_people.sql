@@ -33,8 +33,8 @@ create table cardea.passwords (
 );
 create unique index passwords_current on cardea.passwords (organization_id, user_id) where replaced_at is null;
 
--- Browsers from which a user signed in before, by the digest of a cookie. Their failures are counted apart, so that others'
--- failures do not lock the person out.
+-- Browsers from which a user signed in before, by the digest of a cookie; several people may use one. Their failures are
+-- counted apart, so that others' failures do not lock the person out.
 create table cardea.devices (
   organization_id uuid not null,
   id uuid not null default uuidv7(),
@@ -43,7 +43,7 @@ create table cardea.devices (
   created_at timestamptz not null default now(),
   last_seen_at timestamptz not null default now(),
   primary key (organization_id, id),
-  unique (organization_id, digest),
+  unique (organization_id, user_id, digest),
   foreign key (organization_id, user_id) references cardea.users (organization_id, id) on delete cascade
 );
 
@@ -282,13 +282,13 @@ begin atomic
   from cardea.users u where u.id = any (ids);
 end;
 
--- Those that were revoked and would not have expired yet; all of them when ids is null.
+-- Those that were revoked, all of them when ids is null. They stay for a while after their end: a replica's clock may be late.
 create function cardea.index_revoked_access_tokens(ids uuid[])
   returns table (organization_id uuid, jti uuid, expires_at timestamptz)
   language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select t.organization_id, t.jti, t.expires_at from cardea.revoked_access_tokens t
-  where t.expires_at > now() and (ids is null or t.jti = any (ids));
+  where ids is null or t.jti = any (ids);
 end;
 
 -- Writes down when sessions were last seen: [[session, seconds since 1970], ...]. Never back, and nothing of one that is over.

@@ -1,0 +1,56 @@
+import type { Transaction } from './transaction.ts'
+
+/** The hashes of a user's last passwords, the current one first. */
+export async function lastPasswords(
+  tx: Transaction,
+  userId: string,
+  count: number,
+): Promise<readonly string[]> {
+  const { rows } = await tx.$client.query<{ hash: string }>(
+    'select hash from cardea.passwords where user_id = $1 order by replaced_at desc nulls first, id desc limit $2',
+    [userId, count],
+  )
+  return rows.map(({ hash }) => hash)
+}
+
+/** Whether a password is still the current one of its user, whose row the transaction holds. */
+export async function isCurrentPassword(tx: Transaction, id: string): Promise<boolean> {
+  const { rows } = await tx.$client.query(
+    'select from cardea.passwords where id = $1 and replaced_at is null',
+    [id],
+  )
+  return rows.length === 1
+}
+
+/** Puts another hash of the same password in the place of one that was made with less. */
+export async function rehashPassword(tx: Transaction, id: string, hash: string): Promise<void> {
+  await tx.$client.query(
+    'update cardea.passwords set hash = $2 where id = $1 and replaced_at is null',
+    [id, hash],
+  )
+}
+
+/**
+ * Sets a user's password. The transaction holds the user's row.
+ * @param keep how many of them are kept, this one included: those that may not come again
+ */
+export async function setPassword(
+  tx: Transaction,
+  password: { readonly organizationId: string; readonly userId: string; readonly hash: string },
+  keep: number,
+): Promise<void> {
+  const { organizationId, userId, hash } = password
+  await tx.$client.query(
+    'update cardea.passwords set replaced_at = clock_timestamp() where user_id = $1 and replaced_at is null',
+    [userId],
+  )
+  await tx.$client.query(
+    'insert into cardea.passwords (organization_id, user_id, hash) values ($1, $2, $3)',
+    [organizationId, userId, hash],
+  )
+  await tx.$client.query(
+    `delete from cardea.passwords where id in (
+       select id from cardea.passwords where user_id = $1 order by replaced_at desc nulls first, id desc offset $2)`,
+    [userId, Math.max(keep, 1)],
+  )
+}
