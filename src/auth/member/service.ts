@@ -15,6 +15,7 @@ import { carryOut, type Transaction, writeInOrganization } from '../../db/transa
 import { memberBindingName, planRoles, type RoleChange } from '../../domain/member.ts'
 import { isPersonName } from '../../domain/personname.ts'
 import type { Client, Member, MemberRefusal, Members, Person, Refused } from '../people.ts'
+import { RefusalError } from '../refusal.ts'
 import type { SessionStarter } from '../session/start.ts'
 import { auditingDeed } from '../trail.ts'
 import { type NamedRole, Staff } from './staff.ts'
@@ -53,7 +54,7 @@ export class MemberService implements Members {
     return this.#in(person, async (tx) => {
       const staff = await Staff.read(tx, person)
       const self = await findPerson(tx, person.userId)
-      if (!staff || !self) throw new Error('somebody who is signed in is gone')
+      if (!staff || !self) throw new RefusalError('credential_invalid')
       const { name: organization, displayName } = staff.organization
       return { ...staff.memberOf(self), organization, displayName }
     })

@@ -33,12 +33,12 @@ export interface SessionServiceOptions {
   readonly signer: Pick<AccessTokenSigner, 'available'>
   /** What an access token of ours says; undefined when it is none, or expired. Whether it was revoked does not matter. */
   readonly readAccessToken: (text: string) => Promise<AccessTokenClaims | undefined>
+  /** Ends the sessions of another member. */
+  readonly revokeAllOf: Sessions['revokeAllOf']
 }
 
-type Own = Omit<Sessions, 'revokeAllOf'>
-
-/** What people do with their own sessions. */
-export class SessionService implements Own {
+/** What people do with their sessions. */
+export class SessionService implements Sessions {
   readonly #options: SessionServiceOptions
 
   constructor(options: SessionServiceOptions) {
@@ -81,6 +81,10 @@ export class SessionService implements Own {
       }),
     )
     return { revoked }
+  }
+
+  revokeAllOf(person: Person, userId: string, client: Client): ReturnType<Sessions['revokeAllOf']> {
+    return this.#options.revokeAllOf(person, userId, client)
   }
 
   async end({ organizationId, userId, sessionId }: Person, client: Client): Promise<void> {
