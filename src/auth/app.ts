@@ -5,6 +5,7 @@ import type { DenialLog } from './check/denials.ts'
 import { type CheckHandler, checkMethods } from './check/handler.ts'
 import type { Judge } from './check/judge.ts'
 import type { CredentialLookup } from './check/lookup.ts'
+import { answerClientError } from './clienterror.ts'
 import type { WallClock } from './clock.ts'
 import type { Jwks } from './jwks.ts'
 import { type AuthLog, reasonOf } from './log.ts'
@@ -12,7 +13,7 @@ import type { Metrics } from './metrics.ts'
 import type { People } from './people.ts'
 import { registerAuthentication } from './plugins/authentication.ts'
 import { registerPreflight, registerSharing } from './plugins/cors.ts'
-import { registerHeaders } from './plugins/headers.ts'
+import { bareHeaders, registerHeaders } from './plugins/headers.ts'
 import { Hosts } from './plugins/hosts.ts'
 import { registerOriginCheck } from './plugins/origin.ts'
 import { registerPlainRefusal } from './plugins/transport.ts'
@@ -82,8 +83,11 @@ export async function createApp(options: AppOptions): Promise<App> {
       return options.requestIds.next(believed ? proposed : undefined)
     },
     return503OnClosing: false,
-    frameworkErrors: (_error, _request, reply) => {
-      sendProblem(reply, 'invalid_request')
+    frameworkErrors: (_error, request, reply) => {
+      sendProblem(reply.headers({ ...bareHeaders, 'x-request-id': request.id }), 'invalid_request')
+    },
+    clientErrorHandler: (error, socket) => {
+      answerClientError(error, socket, options.requestIds.next(undefined))
     },
   })
   framework.removeAllContentTypeParsers()

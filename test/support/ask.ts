@@ -30,7 +30,9 @@ export function ask(url: string | URL, question: Question = {}): Promise<Answer>
   const target = new URL(url)
   const length =
     body === undefined ? [] : ([['content-length', String(Buffer.byteLength(body))]] as const)
-  const all = [['host', target.host] as const, ...length, ...headers]
+  const named = headers.some(([name]) => name.toLowerCase() === 'host')
+  const host = named ? [] : ([['host', target.host]] as const)
+  const all = [...host, ...length, ...headers]
   return new Promise((resolve, reject) => {
     const outgoing = request(
       target,

@@ -8,6 +8,18 @@ const pagePolicy =
   "default-src 'none';style-src 'self';img-src 'self';font-src 'self';form-action 'self';base-uri 'none';object-src 'none';frame-ancestors 'none'"
 const year = 31_536_000
 
+/** The same for answers to what never gets to the hooks, because it cannot be read. */
+export const bareHeaders = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': `max-age=${2 * year}; includeSubDomains`,
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+} as const
+
 /** Tells browsers with each answer what they must not do with it (ASVS 3.4). */
 export function registerHeaders(framework: FastifyInstance): void {
   void framework.register(helmet, {

@@ -14,7 +14,8 @@ export function registerTransportCheck(
   { hosts, addresses }: TransportOptions,
 ): void {
   framework.addHook('onRequest', async (request, reply) => {
-    const origin = hosts.originOf(request.headers.host)
+    const { host: named = [] } = request.raw.headersDistinct
+    const origin = named.length === 1 ? hosts.originOf(named[0]) : undefined
     if (origin === undefined) throw new RefusalError('host_not_allowed')
     if (!hosts.secure || isEncrypted(request, addresses)) return
     // What a program sent has been read by others already: redirected, it would go on unnoticed (ASVS 4.1.2).
