@@ -49,7 +49,7 @@ export class Mailbox {
       subject: mail.subject ?? '',
       text,
       html: mail.html ?? '',
-      links: [...new Set(text.match(/https?:\/\/[^\s<>"]+/g))],
+      links: [...new Set(text.match(/https?:\/\/[^\s<>"]*[^\s<>".,;:!?)]/g))],
       headers: Object.fromEntries(mail.headers.map(({ key, value }) => [key, value])),
     }
     this.#messages = [captured, ...this.#messages].slice(0, most)
