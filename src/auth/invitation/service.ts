@@ -29,10 +29,10 @@ import { readToken } from '../../domain/onetimetoken.ts'
 import { isPersonName } from '../../domain/personname.ts'
 import { signInRules } from '../../domain/signinrules.ts'
 import { Staff } from '../member/staff.ts'
+import type { NewPasswords } from '../password/newpassword.ts'
 import type { Client, Invitation, Invitations, Person, Refused } from '../people.ts'
 import { isRefused } from '../refusal.ts'
 import { auditingDeed } from '../trail.ts'
-import type { NewPasswords } from './newpassword.ts'
 
 const actor = 'cardea-auth'
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -43,7 +43,7 @@ const mostOpen = 1000
 
 export interface InvitationServiceOptions {
   readonly pool: Pool
-  readonly newPasswords: NewPasswords
+  readonly newPasswords: Pick<NewPasswords, 'make'>
 }
 
 /** People come into an organization by an invitation, which is of use once and proves their address. */
@@ -126,7 +126,9 @@ export class InvitationService implements Invitations {
     const { organization, invitation, digest } = found
     const { email } = invitation
     // The password before the token: somebody whose password is not accepted can still choose another.
-    const made = await this.#options.newPasswords.make(account.password, { organization, email })
+    const { password: rules } = signInRules(organization.settings)
+    const owner = { organization, email, rules }
+    const made = await this.#options.newPasswords.make(account.password, owner)
     if (isRefused(made)) return made
     const name = account.name.trim()
     return this.#in(organization.id, (tx) =>

@@ -1,15 +1,14 @@
 import type { Pool } from 'pg'
-import type { AccessTokenClaims } from '../../domain/accesstoken.ts'
 import type { KeyManagement } from '../../kms/keymanagement.ts'
 import type { WallClock } from '../clock.ts'
-import type { NewPasswords } from '../invitation/newpassword.ts'
 import { InvitationService } from '../invitation/service.ts'
 import type { AuthLog } from '../log.ts'
 import { MemberService } from '../member/service.ts'
+import type { NewPasswords } from '../password/newpassword.ts'
 import type { People } from '../people.ts'
 import { type AccessTokenSigner, noSigner, SigningKeys } from '../token/sign.ts'
 import { Pruner } from './pruner.ts'
-import { SessionService } from './service.ts'
+import { type AccessTokenReader, SessionService } from './service.ts'
 import { SessionStarter } from './start.ts'
 
 /** What sessions, and the people who have them, work with. */
@@ -26,9 +25,8 @@ export interface SessionBackend {
 
 /** What other parts give. */
 export interface SessionParts {
-  readonly newPasswords: NewPasswords
-  /** What an access token of ours says; undefined when it is none, or expired. */
-  readonly readAccessToken: (text: string) => Promise<AccessTokenClaims | undefined>
+  readonly newPasswords: Pick<NewPasswords, 'make'>
+  readonly readAccessToken: AccessTokenReader
   readonly clock: Pick<WallClock, 'now'>
   readonly log: AuthLog
 }

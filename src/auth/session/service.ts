@@ -27,12 +27,16 @@ const actor = 'cardea-auth'
 const mostListed = 200
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
+/** What an access token of ours says; undefined when it is none, or expired. Whether it was revoked does not matter. */
+export type AccessTokenReader = (
+  text: string,
+) => Promise<Pick<AccessTokenClaims, 'jti' | 'exp' | 'sub' | 'sid' | 'org_id'> | undefined>
+
 export interface SessionServiceOptions {
   readonly pool: Pool
   readonly starter: SessionStarter
   readonly signer: Pick<AccessTokenSigner, 'available'>
-  /** What an access token of ours says; undefined when it is none, or expired. Whether it was revoked does not matter. */
-  readonly readAccessToken: (text: string) => Promise<AccessTokenClaims | undefined>
+  readonly readAccessToken: AccessTokenReader
   /** Ends the sessions of another member. */
   readonly revokeAllOf: Sessions['revokeAllOf']
 }
