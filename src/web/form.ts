@@ -77,6 +77,11 @@ export function hidden(values: Readonly<Record<string, string | undefined>>): Ht
   return html`${inputs}`
 }
 
+/** Tells a password manager whose password it is that is typed beside it; nobody else meets it. */
+export function unseenUsername(email: string): Html {
+  return html`<input class="hidden" type="text" name="email" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>`
+}
+
 /** What sums up the faults of a form: it has the focus, is read out, and leads to each of them. */
 export function errorSummary(faults: readonly Fault[]): Html | false {
   if (faults.length === 0) return false

@@ -1,4 +1,4 @@
-import { errorSummary, type Fault, field, notice } from './form.ts'
+import { errorSummary, type Fault, field, notice, unseenUsername } from './form.ts'
 import { html } from './html.ts'
 import { accountPage, type Resident } from './layout.ts'
 import { newPassword } from './register.ts'
@@ -24,7 +24,7 @@ export function passwordPage(view: PasswordView): string {
         html`<section class="card" aria-labelledby="change">
 <h2 id="change">Change your password</h2>
 <form method="post" action="/account/password" novalidate>
-<input class="hidden" type="text" name="email" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+${unseenUsername(email)}
 ${field({ name: 'current', label: 'Current password', type: 'password', autocomplete: 'current-password', maxLength: 1024, beside: html`<a href="/forgot">Forgotten?</a>` }, faults)}
 ${newPassword(rules, faults, { label: 'New password' })}
 <div class="actions"><button>Change the password</button></div>

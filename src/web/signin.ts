@@ -1,4 +1,4 @@
-import { errorSummary, type Fault, field, hidden, notice } from './form.ts'
+import { errorSummary, type Fault, field, hidden, notice, unseenUsername } from './form.ts'
 import { attributes, html } from './html.ts'
 import { type Identification, organizationField } from './identification.ts'
 import { entrancePage } from './layout.ts'
@@ -46,7 +46,7 @@ export function methodPage(view: MethodView): string {
   const { organization, email, methods, faults } = view
   const [password, code] = [methods.includes('Password'), methods.includes('EmailCode')]
   const withPassword = html`<form method="post" action="/login/password" novalidate>
-<input class="hidden" type="text" name="email" value="${email}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
+${unseenUsername(email)}
 ${field(
   {
     name: 'password',
@@ -62,7 +62,7 @@ ${field(
 <button>Sign in</button>
 </form>`
   const withCode = html`<form method="post" action="/login/code/request">
-<button${attributes({ class: password && 'plain' })}>Email me a code</button>
+${hidden({ email })}<button${attributes({ class: password && 'plain' })}>Email me a code</button>
 </form>`
   const neither = html`<p class="lead">Your organization signs in by a method that these pages do not offer yet. Ask its administrators how to sign in.</p>`
   return entrancePage({
@@ -104,14 +104,14 @@ ${field(
     verbatim: true,
     numeric: true,
     maxLength: 16,
-    hint: 'Cardea never asks for a code by phone or by mail.',
+    hint: 'Nobody will ever ask you for it by phone or by mail.',
     first: true,
   },
   faults,
 )}
 <button>Sign in</button>
 </form>
-<form method="post" action="/login/code/request"><button class="plain">Send another code</button></form>`,
+<form method="post" action="/login/code/request">${hidden({ email })}<button class="plain">Send another code</button></form>`,
     ],
   })
 }

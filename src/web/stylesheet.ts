@@ -31,7 +31,7 @@ a { color: var(--accent); text-decoration: underline; text-decoration-thickness:
 a:hover { color: var(--accent-strong); text-decoration-thickness: 2px; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; border-radius: 4px; }
 main:focus, .errors:focus { outline: none; }
-.errors:focus-visible { outline: 3px solid var(--danger); outline-offset: 3px; }
+.errors:focus-visible { outline: 2px solid var(--danger); outline-offset: 2px; border-radius: var(--radius); }
 .hidden {
   position: absolute; width: 1px; height: 1px; margin: -1px; padding: 0;
   overflow: hidden; clip-path: inset(50%); white-space: nowrap; border: 0;
@@ -88,7 +88,7 @@ button.plain { color: var(--accent); background: transparent; border-color: var(
 button.plain:hover { background: var(--accent-soft); color: var(--accent-strong); }
 button.grave { color: var(--danger); background: transparent; border-color: var(--danger); }
 button.grave:hover { background: var(--danger); color: var(--surface); }
-button.small { min-height: 2.25rem; padding: 0.25rem 0.875rem; font-size: 0.9375rem; }
+button.small { min-height: 2.25rem; padding: 0.25rem 0.875rem; font-size: 0.9375rem; white-space: nowrap; }
 button.link {
   min-height: 1.5rem; padding: 0; color: var(--accent); background: none; border: 0; border-radius: 4px;
   font-weight: 400; text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 0.2em;
@@ -123,6 +123,7 @@ form.inline { margin: 0; display: inline-flex; }
 .room > h1 { font-size: 1.75rem; }
 .room .card { margin-top: 1.5rem; padding: clamp(1.25rem, 4vw, 1.75rem); }
 .room .card form { max-width: 26rem; margin-top: 1.25rem; }
+.room .card form.actions { display: flex; max-width: none; }
 .room .card form.inline { margin-top: 0; }
 .facts { display: grid; gap: 0.875rem; margin-top: 1rem; }
 .facts dt { color: var(--quiet); font-size: 0.875rem; }

@@ -15,6 +15,7 @@ import {
   keepChallenge,
   readChallenge,
   readSignIn,
+  readSignInOf,
   type SignInState,
   takeNotice,
 } from './state.ts'
@@ -32,9 +33,8 @@ export function registerCode(context: FastifyInstance, options: PageOptions): vo
     return codePage({ organization: shown, email, faults, notice })
   }
   context.post('/login/code/request', async (request, reply) => {
-    fieldsOf(request, [])
-    const state = readSignIn(request)
-    if (!state || state.email === '') return redirect(reply, '/login')
+    const state = readSignInOf(request, fieldsOf(request, ['email']).email)
+    if (!state) return redirect(reply, '/login')
     const sent = await people.signIn.requestCode({
       organization: hintOf(request, state.organization),
       email: state.email,

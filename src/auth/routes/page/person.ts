@@ -5,7 +5,7 @@ import { readRequestHeaders } from '../../check/requestheaders.ts'
 import type { SessionCredential } from '../../index/session.ts'
 import type { Tenant } from '../../index/tenant.ts'
 import type { Person } from '../../people.ts'
-import type { AuthenticationOptions } from '../../plugins/authentication.ts'
+import { type AuthenticationOptions, personOf } from '../../plugins/authentication.ts'
 import { keepSignIn } from './state.ts'
 
 /** Somebody who is signed in, and their organization. */
@@ -14,32 +14,28 @@ export interface SignedIn {
   readonly tenant: Pick<Tenant, 'displayName' | 'origins'>
 }
 
-const found = new WeakMap<FastifyRequest, SignedIn>()
-
 /**
  * Whose session a request comes with.
  * @returns undefined for nobody who is signed in
  * @throws UnavailableError when it cannot be told now: whoever is signed in must not be sent to sign in again
  */
 export async function sessionOf(
-  { raw }: FastifyRequest,
+  request: FastifyRequest,
   { judge, addresses }: AuthenticationOptions,
 ): Promise<SignedIn | undefined> {
+  const { raw } = request
   const headers = readRequestHeaders(raw.rawHeaders)
   const address = addresses.client(addresses.peer(raw.socket), headers.forwardedFor)
   const { code, credential } = await judge.judge(headers, address, noQuestion)
   if (code !== 'allowed' || credential.kind !== 'User') return undefined
-  return { person: personOf(credential), tenant: credential.tenant }
+  request.setDecorator('session', credential)
+  return signedIn(request)
 }
 
 /** A hook that sends to sign in whoever is not; afterwards they come back to what they wanted to see. */
 export function requireSignedIn(options: AuthenticationOptions): onRequestAsyncHookHandler {
   return async (request, reply) => {
-    const session = await sessionOf(request, options)
-    if (session !== undefined) {
-      found.set(request, session)
-      return
-    }
+    if (await sessionOf(request, options)) return
     if (request.method === 'GET') {
       keepSignIn(reply, { organization: '', email: '', returnTo: request.url })
     }
@@ -49,9 +45,8 @@ export function requireSignedIn(options: AuthenticationOptions): onRequestAsyncH
 
 /** Who asks, behind the hook. */
 export function signedIn(request: FastifyRequest): SignedIn {
-  const session = found.get(request)
-  if (session === undefined) throw new Error('the route asks nobody to sign in')
-  return session
+  const { tenant } = request.getDecorator<SessionCredential>('session')
+  return { person: personOf(request), tenant }
 }
 
 /** Whose pages are shown, behind the hook. */
@@ -64,15 +59,4 @@ export function residentOf(request: FastifyRequest): Resident {
 /** RFC 9110, section 15.4.4: whatever the method was, the next one is GET. */
 export function redirect(reply: FastifyReply, path: string): FastifyReply {
   return reply.redirect(path, 303)
-}
-
-function personOf({ id, user, tenant, authenticatedAt }: SessionCredential): Person {
-  return {
-    organizationId: tenant.id,
-    organization: tenant.name ?? '',
-    userId: user.id,
-    email: user.email,
-    sessionId: id,
-    authenticatedAt: new Date(authenticatedAt),
-  }
 }

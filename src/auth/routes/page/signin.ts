@@ -17,6 +17,7 @@ import {
   forgetSignIn,
   keepSignIn,
   readSignIn,
+  readSignInOf,
   type SignInState,
   takeNotice,
 } from './state.ts'
@@ -106,9 +107,9 @@ function registerPassword(context: FastifyInstance, options: PageOptions): void 
     return sendPage(reply, await page(request, state, { notice: takeNotice(request, reply) }))
   })
   context.post('/login/password', async (request, reply) => {
-    const { password } = fieldsOf(request, ['email', 'password'])
-    const state = readSignIn(request)
-    if (!state || state.email === '') return redirect(reply, '/login')
+    const { email, password } = fieldsOf(request, ['email', 'password'])
+    const state = readSignInOf(request, email)
+    if (!state) return redirect(reply, '/login')
     const faults = missing('password', password, 'your password')
     if (faults.length > 0) return sendFaulty(reply, await page(request, state, { faults }))
     const started = await people.signIn.withPassword({

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { canonicalEmail } from '../../../domain/email.ts'
 import type { Identification } from '../../../web/identification.ts'
 
 /** What is carried from one step of signing in to the next. None of it is secret or believed: it is what somebody typed. */
@@ -30,12 +31,22 @@ const notices = {
 } as const
 export type Notice = keyof typeof notices
 
+/** What was typed in the first step; undefined where there was none. */
 export function readSignIn(request: FastifyRequest): SignInState | undefined {
   const state = parse(request.cookies[signInCookie])
   if (typeof state !== 'object' || state === null || !('email' in state)) return undefined
   const { organization, email, returnTo } = state as Readonly<Record<string, unknown>>
   if (typeof organization !== 'string' || typeof email !== 'string') return undefined
   return { organization, email, returnTo: typeof returnTo === 'string' ? returnTo : undefined }
+}
+
+/**
+ * The same, for a form of the second step.
+ * @param email the one of the form: attempts are counted by it, so it must be the one that is tried
+ */
+export function readSignInOf(request: FastifyRequest, email: string): SignInState | undefined {
+  const state = readSignIn(request)
+  return state && state.email !== '' && state.email === canonicalEmail(email) ? state : undefined
 }
 
 function parse(cookie: string | undefined): unknown {
