@@ -3,8 +3,8 @@ import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import type { ClientAddresses } from './check/clientaddress.ts'
 import type { DenialLog } from './check/denials.ts'
 import { type CheckHandler, checkMethods } from './check/handler.ts'
+import type { Identities } from './check/identities.ts'
 import type { Judge } from './check/judge.ts'
-import type { CredentialLookup } from './check/lookup.ts'
 import { answerClientError } from './clienterror.ts'
 import type { WallClock } from './clock.ts'
 import type { Jwks } from './jwks.ts'
@@ -32,7 +32,7 @@ import type { Vault } from './vault/vault.ts'
 export interface AppOptions {
   readonly check: CheckHandler
   readonly judge: Judge
-  readonly lookup: CredentialLookup
+  readonly identities: Identities
   /** Whether any organization names an origin as one of its own. */
   readonly isOrigin: (origin: string) => boolean
   readonly clock: WallClock

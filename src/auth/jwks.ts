@@ -1,6 +1,9 @@
-import { createHash } from 'node:crypto'
+import { createHash, createPublicKey } from 'node:crypto'
 import { type PublishedSigningKey, publishedSigningKeys } from '../db/signingkey.ts'
+import type { SigningAlgorithm } from '../domain/signingkey.ts'
+import { UnavailableError } from './check/readthrough.ts'
 import { type AuthLog, reasonOf } from './log.ts'
+import type { VerificationKey } from './token/verifyjws.ts'
 
 /** The public half of a signing key (RFC 7517, section 4; RFC 8037, section 2). Nothing else of it gets out. */
 const members = ['kty', 'crv', 'x', 'y', 'kid', 'alg', 'use'] as const
@@ -13,12 +16,26 @@ export interface JwksOptions {
   readonly interval: number
 }
 
-/** The published key set, as it was last read: with the database away it goes on being served. */
+/** RFC 8037, section 2, and RFC 7518, section 6.2.1. */
+const curves = { EdDSA: ['OKP', 'Ed25519'], ES256: ['EC', 'P-256'] } as const satisfies Record<
+  SigningAlgorithm,
+  readonly [kty: string, crv: string]
+>
+/** Milliseconds: whoever makes up key ids has the database asked no more often. */
+const refreshInterval = 1000
+
+/**
+ * The published key set, as it was last read: with the database away it goes on being served, and tokens are verified with
+ * it and with no other key.
+ */
 export class Jwks {
   readonly #options: JwksOptions
   #timer: NodeJS.Timeout | undefined
   #current = render([])
   #loaded = false
+  #keys: ReadonlyMap<string, VerificationKey> = new Map()
+  #refreshing: Promise<void> | undefined
+  #refreshedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: JwksOptions) {
     this.#options = options
@@ -27,6 +44,22 @@ export class Jwks {
   /** The JSON text and its entity tag; undefined until it was read for the first time. */
   get current(): { readonly body: string; readonly etag: string } | undefined {
     return this.#loaded ? this.#current : undefined
+  }
+
+  /** @param id its `kid` */
+  key(id: string): VerificationKey | undefined {
+    return this.#keys.get(id)
+  }
+
+  /** Reads the keys again, unless that was done a moment ago. @throws UnavailableError when they cannot be read */
+  async refresh(): Promise<void> {
+    if (performance.now() - this.#refreshedAt < refreshInterval) return
+    this.#refreshing ??= this.#read().finally(() => {
+      this.#refreshing = undefined
+    })
+    await this.#refreshing.catch(() => {
+      throw new UnavailableError('the signing keys could not be read', true)
+    })
   }
 
   start(): void {
@@ -41,11 +74,34 @@ export class Jwks {
   /** Never rejects. */
   async load(): Promise<void> {
     try {
-      const { db, installation } = this.#options
-      this.#current = render(await publishedSigningKeys(db, installation))
-      this.#loaded = true
+      await this.#read()
     } catch (error) {
       this.#options.log.warn({ error: reasonOf(error) }, 'the signing keys could not be read')
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { db, installation } = this.#options
+    const published = await publishedSigningKeys(db, installation)
+    this.#refreshedAt = performance.now()
+    this.#current = render(published)
+    this.#keys = new Map(published.flatMap((key) => this.#verificationKey(key)))
+    this.#loaded = true
+  }
+
+  /** One that was here stays the same object: by that it is known that what it verified is still good. */
+  #verificationKey(row: PublishedSigningKey): [id: string, key: VerificationKey][] {
+    const { id, algorithm, publicJwk } = row
+    const known = this.#keys.get(id)
+    const jwk = publicHalf(publicJwk)
+    const [kty, crv] = curves[algorithm]
+    if (jwk['kty'] !== kty || jwk['crv'] !== crv) return []
+    try {
+      const key = createPublicKey({ key: jwk, format: 'jwk' })
+      return [[id, known?.key.equals(key) ? known : { algorithm, key }]]
+    } catch (error) {
+      this.#options.log.error({ kid: id, error: reasonOf(error) }, 'a signing key cannot be used')
+      return []
     }
   }
 }

@@ -7,21 +7,29 @@ import { createApp } from './app.ts'
 import { ClientAddresses } from './check/clientaddress.ts'
 import { DenialLog } from './check/denials.ts'
 import { CheckHandler } from './check/handler.ts'
+import { Identities } from './check/identities.ts'
 import { Judge } from './check/judge.ts'
 import { CredentialLookup } from './check/lookup.ts'
+import { OwnOrigins } from './check/ownorigins.ts'
 import { Questions } from './check/question.ts'
 import { ReadThrough } from './check/readthrough.ts'
 import { CheckStatistics } from './check/statistics.ts'
 import { WallClock } from './clock.ts'
 import { drainServer } from './drain.ts'
+import { Activity } from './index/activity.ts'
 import { IndexKeeper } from './index/keeper.ts'
 import { Meters } from './index/meters.ts'
+import type { Tenant } from './index/tenant.ts'
 import { Jwks } from './jwks.ts'
 import type { AuthLog } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { openPeople, type PeopleBackend, type PeopleService } from './openpeople.ts'
+import { Hosts } from './plugins/hosts.ts'
 import { Replicas } from './replicas.ts'
 import { RequestIds } from './requestid.ts'
+import { SessionActivityWriter } from './sessionactivity.ts'
+import type { KnownOrganization } from './signin/organizations.ts'
+import { AccessTokens } from './token/verify.ts'
 import { UsageWriter } from './usage.ts'
 import { openVault, type VaultBackend } from './vault/open.ts'
 
@@ -67,6 +75,7 @@ export class AuthService {
   readonly #keeper = new IndexKeeper()
   readonly #feed: ChangeFeed
   readonly #usage: UsageWriter
+  readonly #sessionActivity: SessionActivityWriter
   readonly #replicas: Replicas
   readonly #jwks: Jwks
   readonly #vault: ReturnType<typeof openVault> | undefined
@@ -97,6 +106,13 @@ export class AuthService {
       log,
       interval: usageInterval,
     })
+    const activity = new Activity(() => keeper.index)
+    this.#sessionActivity = new SessionActivityWriter({
+      db: pool,
+      activity,
+      log,
+      interval: usageInterval,
+    })
     const { replicaId: id, minReplicas: minimum } = options
     this.#replicas = new Replicas({ db: pool, log, id, minimum, interval: reportInterval })
     const readThrough = new ReadThrough(pool, this.#feed, log)
@@ -114,12 +130,39 @@ export class AuthService {
     const metrics = createMetrics({ statistics, keeper, feed, readThrough, usage })
     this.registry = metrics.registry
     this.#vault = options.vault && openVault(options.vault, this.registry, log)
-    this.#people = options.people && openPeople(options.people, this.registry, log)
-
     const clock = this.#clock
+    const { publicUrl: issuer, organizationHosts } = options.people ?? {}
+    const tokens = issuer === undefined ? undefined : new AccessTokens({ issuer, keys: this.#jwks })
+    this.#people =
+      options.people &&
+      openPeople(options.people, {
+        installation: options.installation,
+        organizations: {
+          byName: (name) => known(keeper.index.tenantByName(name)),
+          byDomain: (domain) =>
+            keeper.index.tenantsOfDomain(domain).flatMap((tenant) => known(tenant) ?? []),
+        },
+        readAccessToken: async (text) => tokens?.verify(text, clock.now()),
+        clock,
+        registry: this.registry,
+        log,
+      })
+
+    const identities = new Identities(lookup, tokens)
+    const origins = new OwnOrigins(
+      issuer === undefined ? undefined : new Hosts(issuer, organizationHosts),
+    )
     const shared = {
       clock,
-      judge: new Judge({ lookup, meters, clock, share: () => this.#replicas.share }),
+      identities,
+      judge: new Judge({
+        identities,
+        meters,
+        activity,
+        clock,
+        share: () => this.#replicas.share,
+        isOwnOrigin: (origin) => origins.has(origin),
+      }),
       addresses: new ClientAddresses(options.trustedProxies),
       requestIds: new RequestIds(),
       denials: new DenialLog(log),
@@ -134,7 +177,6 @@ export class AuthService {
     this.#app = createApp({
       ...shared,
       check,
-      lookup,
       metrics,
       version,
       isOrigin: (origin) => keeper.index.isOrigin(origin),
@@ -151,6 +193,7 @@ export class AuthService {
     this.#feed.start()
     this.#replicas.start()
     this.#usage.start()
+    this.#sessionActivity.start()
     this.#jwks.start()
     this.#vault?.start()
     this.#people?.start()
@@ -184,10 +227,16 @@ export class AuthService {
     await Promise.all([
       this.#feed.stop(),
       this.#usage.stop(),
+      this.#sessionActivity.stop(),
       this.#replicas.stop(),
       this.#vault?.stop(),
       this.#people?.stop(),
     ])
     await framework.close()
   }
+}
+
+/** A live organization, for whoever is not signed in yet. */
+function known(tenant: Tenant | undefined): KnownOrganization | undefined {
+  return tenant?.name === undefined ? undefined : { id: tenant.id, name: tenant.name }
 }

@@ -29,7 +29,7 @@ export function answerAllowed(
   const { tenant, policy } = credential
   const organization = tenant.name ?? ''
   // Each part is plain text or JSON already: put together, nothing needs to be escaped.
-  const body = `{"organization":"${organization}","project":${project === '' ? 'null' : `"${project}"`},"subject":"${credential.name}","subjectKind":"${credential.kind}","roles":${roles.json},"scopes":${policy.scopesJson},"credentialId":"${credential.id}"}`
+  const body = `{"organization":"${organization}","project":${project === '' ? 'null' : `"${project}"`},"subject":"${credential.name}","subjectKind":"${credential.kind}","subjectId":"${credential.subjectId}","roles":${roles.json},"scopes":${policy.scopesJson},"credentialId":"${credential.id}"}`
   // One literal: an array that grows is copied.
   const headers: RawHeaders = [
     'content-type',
@@ -50,6 +50,8 @@ export function answerAllowed(
     credential.name,
     'x-cardea-subject-kind',
     credential.kind,
+    'x-cardea-subject-id',
+    credential.subjectId,
     'x-cardea-roles',
     roles.header,
     'x-cardea-scopes',

@@ -1,8 +1,13 @@
 import type { WallClock } from '../clock.ts'
 import type { Credential } from '../index/credential.ts'
-import type { Meters } from '../index/meters.ts'
-import { type Allowed, type Denied, decide } from './decide.ts'
-import type { CredentialLookup } from './lookup.ts'
+import {
+  type Allowed,
+  type Circumstances,
+  type Denied,
+  decide,
+  type Surroundings,
+} from './decide.ts'
+import type { Identities } from './identities.ts'
 import type { Question } from './question.ts'
 import { presentedCredential, type RequestHeaders } from './requestheaders.ts'
 
@@ -15,9 +20,8 @@ interface Unauthenticated {
 
 export type Verdict = Allowed | Denied | Unauthenticated
 
-export interface JudgeOptions {
-  readonly lookup: CredentialLookup
-  readonly meters: Meters
+export interface JudgeOptions extends Surroundings {
+  readonly identities: Identities
   readonly clock: WallClock
   /** This replica's part of a rate limit, now. */
   readonly share: () => number
@@ -46,29 +50,36 @@ export class Judge {
   ): Verdict | Promise<Verdict> {
     const presented = presentedCredential(headers)
     if (presented === undefined) return missing
-    const { lookup, clock } = this.#options
+    const { identities, clock } = this.#options
+    const { origin } = headers
     const now = clock.now()
     const monotonic = performance.now()
-    const found = lookup.find(presented, now, monotonic)
+    // A page that hides its origin from others may hide it from its own as well.
+    const ambient = presented.carrier === 'cookie' && headers.sameOrigin !== true
+    const found = identities.of(presented, now, monotonic)
     if (found instanceof Promise) {
       // The clocks are asked again: it may have expired while it was looked up.
       return found.then((credential) =>
-        this.#decide(credential, headers, address, question, clock.now(), performance.now()),
+        this.#decide(credential, question, {
+          address,
+          origin,
+          ambient,
+          now: clock.now(),
+          monotonic: performance.now(),
+          share: this.#options.share(),
+        }),
       )
     }
-    return this.#decide(found, headers, address, question, now, monotonic)
+    const share = this.#options.share()
+    return this.#decide(found, question, { address, origin, ambient, now, monotonic, share })
   }
 
   #decide(
     credential: Credential | undefined,
-    { origin }: RequestHeaders,
-    address: string | undefined,
     question: Question,
-    now: number,
-    monotonic: number,
+    circumstances: Circumstances,
   ): Verdict {
     if (credential === undefined) return invalid
-    const { meters, share } = this.#options
-    return decide(credential, question, { address, origin, now, monotonic, share: share() }, meters)
+    return decide(credential, question, circumstances, this.#options)
   }
 }

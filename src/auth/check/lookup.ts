@@ -1,9 +1,13 @@
 import { hash } from 'node:crypto'
 import { readApiKey } from '../../domain/apikey.ts'
-import type { Credential } from '../index/credential.ts'
+import { isSessionText, tokenSessionDigest } from '../../domain/session.ts'
+import type { ApiKeyCredential, Credential } from '../index/credential.ts'
+import type { CredentialIndex } from '../index/credentialindex.ts'
 import type { IndexKeeper } from '../index/keeper.ts'
-import { RecentSet } from '../recentset.ts'
+import type { SessionCredential, TokenTimes } from '../index/session.ts'
+import { Absences } from './absences.ts'
 import { isLive } from './decide.ts'
+import { IdleSessions } from './idlesessions.ts'
 import { type ReadThrough, UnavailableError } from './readthrough.ts'
 import { Refutations } from './refutations.ts'
 
@@ -24,91 +28,211 @@ export interface LookupOptions {
   readonly maxOutage: number
 }
 
+/** What an access token says of its session. */
+export interface TokenSession extends TokenTimes {
+  readonly sid: string
+  /** The user's id. */
+  readonly sub: string
+  readonly org_id: string
+}
+
+/** What is looked for, and where in an index it would be. */
+interface Sought<Found extends Credential> {
+  readonly digest: string
+  /** Tells it from others of the same digest. */
+  readonly key: string
+  readonly jti?: string
+  /** Whether PostgreSQL may have it though the index does not. */
+  readonly mayBeNew: boolean
+  readonly absences: Absences
+  /** Another one when what was absent may not be any more. */
+  readonly generation: number
+  in(index: CredentialIndex): Found | undefined
+  /** Whether the feed took it away: nobody who is asked later may bring it back. */
+  wasRemoved(): boolean
+}
+
+type Answer<Found> = Found | undefined | Promise<Found | undefined>
+
 const maxCredentialLength = 512
-const maxAbsent = 20_000
 
 /** Finds the credential that a request presents. */
 export class CredentialLookup {
   readonly #options: LookupOptions
-  /** Digests that PostgreSQL does not have, as long as no API key was added. */
-  readonly #absent = new RecentSet<string>(maxAbsent)
-  #absentSince = 0
+  readonly #absentKeys = new Absences()
+  readonly #absentSessions = new Absences()
   readonly #refutations = new Refutations()
+  readonly #idle = new IdleSessions()
 
   constructor(options: LookupOptions) {
     this.#options = options
   }
 
   /**
+   * Finds an API key.
    * @param text what the request presents
    * @param now milliseconds since the epoch, by a clock that never goes back
    * @returns at once when the index can tell, which is nearly always; undefined when there is no such live credential. An
    *   expired one takes the same way as one that never was, so that the time does not tell them apart
    * @throws UnavailableError, as a rejection, when it cannot be told
    */
-  find(
-    text: string,
-    now: number,
-    monotonic: number,
-  ): Credential | undefined | Promise<Credential | undefined> {
+  find(text: string, now: number, monotonic: number): Answer<ApiKeyCredential> {
     if (text.length > maxCredentialLength) return undefined
     const shape = readApiKey(text)
     if (shape === 'malformed') return undefined
-    const { keeper, feed, maxStaleness } = this.#options
-    const { index } = keeper
+    const { keeper } = this.#options
     // Only a key that was minted elsewhere has no checksum of ours: where there is none, a flood of typos costs nothing.
-    if (shape === 'foreign' && keeper.loaded && index.imported === 0) return undefined
-
+    if (shape === 'foreign' && keeper.loaded && keeper.index.imported === 0) return undefined
     const digest = hash('sha256', text, 'latin1')
-    const staleness = feed.staleness(monotonic)
-    if (!feed.following || staleness > maxStaleness) return this.#readThrough(digest, now, true)
-    const credential = index.find(digest)
-    if (credential !== undefined && credential.expiresAt > now) {
-      const isRefuted = this.#refutations.stands(digest, monotonic - staleness)
-      return isRefuted ? this.#readThrough(digest, now, true) : credential
-    }
-    if (shape === 'foreign' || this.#isAbsent(digest)) return undefined
-    return this.#readThrough(digest, now, false)
+    return this.#look(
+      {
+        digest,
+        key: digest,
+        mayBeNew: shape === 'cardea',
+        absences: this.#absentKeys,
+        generation: keeper.generation,
+        in: (index) => index.find(digest),
+        wasRemoved: () => keeper.wasRemoved(digest),
+      },
+      now,
+      monotonic,
+    )
   }
 
-  async #readThrough(digest: string, now: number, stale: boolean): Promise<Credential | undefined> {
+  /** Finds the session of a cookie, as `find` does. */
+  findSession(text: string, now: number, monotonic: number): Answer<SessionCredential> {
+    if (text.length > maxCredentialLength || !isSessionText(text)) return undefined
+    const digest = hash('sha256', text, 'latin1')
+    return this.#look(
+      {
+        ...this.#session(digest),
+        key: digest,
+        in: (index) => ofKind('browser', index.findSession(digest)),
+      },
+      now,
+      monotonic,
+    )
+  }
+
+  /** Finds the session of an access token that was verified, as `find` does; none when the token was revoked. */
+  findTokenSession(token: TokenSession, now: number, monotonic: number): Answer<SessionCredential> {
+    const { sid, jti, sub, org_id: organizationId } = token
+    // Nobody takes a revocation back: whoever says it is believed, however old his word is.
+    if (this.#options.keeper.index.isRevoked(organizationId, jti)) return undefined
+    const digest = tokenSessionDigest(sid).toString('latin1')
+    return this.#look(
+      {
+        ...this.#session(digest),
+        key: `${digest}${jti}`,
+        jti,
+        in: (index) => {
+          if (index.isRevoked(organizationId, jti)) return undefined
+          const session = ofKind('token', index.findSession(digest))
+          if (session?.user.id !== sub || session.tenant.id !== organizationId) return undefined
+          session.token = token
+          return session
+        },
+      },
+      now,
+      monotonic,
+    )
+  }
+
+  #session(digest: string) {
+    const { keeper } = this.#options
+    return {
+      digest,
+      mayBeNew: true,
+      absences: this.#absentSessions,
+      // What is minted at random is presented to nobody before it is there; and then the index is asked first.
+      generation: keeper.reloads,
+      wasRemoved: () => keeper.wasSessionRemoved(digest),
+    }
+  }
+
+  #look<Found extends Credential>(
+    sought: Sought<Found>,
+    now: number,
+    monotonic: number,
+  ): Answer<Found> {
+    const { keeper, feed, maxStaleness } = this.#options
+    const staleness = feed.staleness(monotonic)
+    if (!feed.following || staleness > maxStaleness) return this.#readThrough(sought, now, true)
+    const credential = sought.in(keeper.index)
+    if (credential !== undefined && credential.expiresAt > now) {
+      const isRefuted = this.#refutations.stands(sought.key, monotonic - staleness)
+      if (isRefuted) return this.#readThrough(sought, now, true)
+      // Another replica may have seen somebody with it.
+      const seemsIdle = isIdle(credential, now) && !this.#idle.has(sought.key, monotonic)
+      return seemsIdle ? this.#seenElsewhere(sought, credential, now) : credential
+    }
+    if (!sought.mayBeNew || sought.absences.has(sought.key, sought.generation)) return undefined
+    return this.#readThrough(sought, now, false)
+  }
+
+  async #seenElsewhere<Found extends Credential>(
+    sought: Sought<Found>,
+    indexed: Found,
+    now: number,
+  ): Promise<Found | undefined> {
+    const found = await this.#readThrough(sought, now, false)
+    if (found === undefined || isIdle(found, now)) {
+      this.#idle.add(sought.key, performance.now())
+    } else if (found.kind === 'User' && indexed.kind === 'User') {
+      this.#options.keeper.index.touch(indexed, Math.floor(found.lastSeenAt / 1000))
+    }
+    return found
+  }
+
+  async #readThrough<Found extends Credential>(
+    sought: Sought<Found>,
+    now: number,
+    stale: boolean,
+  ): Promise<Found | undefined> {
     const { keeper, readThrough } = this.#options
-    const { generation } = keeper
     try {
-      const credential = await readThrough.find(digest)
+      const credential = sought.in(await readThrough.find(sought.digest, sought.jti))
+      // What was seen here may not be written down yet.
+      if (credential?.kind === 'User') {
+        const seen = keeper.index.lastSeen(credential.id) * 1000
+        credential.lastSeenAt = Math.max(credential.lastSeenAt, seen)
+      }
       if (stale) {
         const isGood = credential !== undefined && isLive(credential, now)
-        this.#refutations.note(digest, isGood, performance.now())
+        this.#refutations.note(sought.key, isGood, performance.now())
       }
       // Whoever answered knows less than the feed.
-      if (credential && !stale && keeper.wasRemoved(digest)) return undefined
-      // A key that was added meanwhile may be this one.
-      if (!credential && !stale && generation === keeper.generation) this.#absent.add(digest)
+      if (credential && !stale && sought.wasRemoved()) return undefined
+      if (!credential && !stale) sought.absences.add(sought.key, sought.generation)
       return credential
     } catch (error) {
       if (error instanceof UnavailableError && error.databaseAway) {
-        const known = this.#knownGood(digest, now)
+        const known = this.#knownGood(sought, now)
         if (known) return known
       }
       throw error
     }
   }
 
-  #knownGood(digest: string, now: number): Credential | undefined {
+  #knownGood<Found extends Credential>(sought: Sought<Found>, now: number): Found | undefined {
     const { keeper, feed, maxOutage } = this.#options
     const staleness = feed.staleness()
     if (staleness > maxOutage) return undefined
-    if (this.#refutations.stands(digest, performance.now() - staleness)) return undefined
-    const credential = keeper.index.find(digest)
-    return credential !== undefined && credential.expiresAt > now ? credential : undefined
+    if (this.#refutations.stands(sought.key, performance.now() - staleness)) return undefined
+    const credential = sought.in(keeper.index)
+    if (credential === undefined || credential.expiresAt <= now) return undefined
+    // Whether it was seen elsewhere, nobody can say.
+    return isIdle(credential, now) ? undefined : credential
   }
+}
 
-  #isAbsent(digest: string): boolean {
-    const { generation } = this.#options.keeper
-    if (generation !== this.#absentSince) {
-      this.#absent.clear()
-      this.#absentSince = generation
-    }
-    return this.#absent.has(digest)
-  }
+function isIdle(credential: Credential, now: number): boolean {
+  return credential.kind === 'User' && credential.isIdle(now)
+}
+
+function ofKind(
+  kind: SessionCredential['sessionKind'],
+  session: SessionCredential | undefined,
+): SessionCredential | undefined {
+  return session?.sessionKind === kind ? session : undefined
 }

@@ -1,6 +1,5 @@
-import { findApiKeys, type Queryable } from '../../db/credentialindex.ts'
+import { findCredentials, type Queryable } from '../../db/credentialindex.ts'
 import { includes, isSuccessor, type Position } from '../../db/position.ts'
-import type { Credential } from '../index/credential.ts'
 import { CredentialIndex } from '../index/credentialindex.ts'
 import { type AuthLog, reasonOf } from '../log.ts'
 
@@ -22,7 +21,13 @@ export interface Followed {
   readonly position: Position | undefined
 }
 
-type Waiting = PromiseWithResolvers<Credential | undefined>
+type Waiting = PromiseWithResolvers<CredentialIndex>
+
+/** What the next query asks for. */
+class Batch {
+  readonly waiting = new Map<string, Waiting>()
+  readonly jtis = new Set<string>()
+}
 
 const maxBatch = 256
 const maxWaiting = 8192
@@ -41,7 +46,7 @@ export class ReadThrough {
   readonly #db: Queryable
   readonly #feed: Followed
   readonly #log: AuthLog
-  #next = new Map<string, Waiting>()
+  #next = new Batch()
   #asking = false
   #failedUntil = Number.NEGATIVE_INFINITY
   #failure = new UnavailableError('nobody asked yet', false)
@@ -61,30 +66,32 @@ export class ReadThrough {
   }
 
   /**
-   * @param digest SHA-256 of the credential's text, as 32 latin1 characters
-   * @returns undefined when there is no live credential of that digest
+   * @param digest SHA-256 of what a credential is found by, as 32 latin1 characters
+   * @param jti of an access token, to be told whether it was revoked
+   * @returns an index that has the live credentials of that digest, and what it takes to decide on them
    * @throws UnavailableError
    */
-  async find(digest: string): Promise<Credential | undefined> {
+  async find(digest: string, jti?: string): Promise<CredentialIndex> {
     if (performance.now() < this.#failedUntil) {
       this.#failed++
       throw this.#failure
     }
-    let waiting = this.#next.get(digest)
+    let waiting = this.#next.waiting.get(digest)
     if (waiting === undefined) {
-      if (this.#next.size >= maxWaiting) {
+      if (this.#next.waiting.size >= maxWaiting) {
         this.#failed++
         throw new UnavailableError('too many look-ups are waiting', false)
       }
-      waiting = Promise.withResolvers<Credential | undefined>()
-      this.#next.set(digest, waiting)
+      waiting = Promise.withResolvers<CredentialIndex>()
+      this.#next.waiting.set(digest, waiting)
       this.#ask()
     }
+    if (jti !== undefined) this.#next.jtis.add(jti)
     return waiting.promise
   }
 
   #ask(): void {
-    if (this.#asking || this.#next.size === 0) return
+    if (this.#asking || this.#next.waiting.size === 0) return
     this.#asking = true
     // Not at once: all requests that the sockets hold by now go into one query.
     setImmediate(() => {
@@ -96,26 +103,27 @@ export class ReadThrough {
     })
   }
 
-  #takeBatch(): ReadonlyMap<string, Waiting> {
-    if (this.#next.size <= maxBatch) {
-      const batch = this.#next
-      this.#next = new Map()
-      return batch
+  #takeBatch(): Batch {
+    const batch = this.#next
+    this.#next = new Batch()
+    if (batch.waiting.size <= maxBatch) return batch
+    for (const [digest, waiting] of [...batch.waiting].slice(maxBatch)) {
+      batch.waiting.delete(digest)
+      this.#next.waiting.set(digest, waiting)
     }
-    const batch = new Map([...this.#next].slice(0, maxBatch))
-    for (const digest of batch.keys()) this.#next.delete(digest)
+    // Which of them belong to whom is not known, and they are few.
+    for (const jti of batch.jtis) this.#next.jtis.add(jti)
     return batch
   }
 
-  async #answer(batch: ReadonlyMap<string, Waiting>): Promise<void> {
-    const digests = [...batch.keys()].map((digest) => Buffer.from(digest, 'latin1'))
+  async #answer(batch: Batch): Promise<void> {
+    const digests = [...batch.waiting.keys()].map((digest) => Buffer.from(digest, 'latin1'))
     try {
-      const index = await within(deadline, this.#look(digests))
-      for (const [digest, waiting] of batch) {
-        const credential = index.find(digest)
-        if (credential) this.#found++
+      const index = await within(deadline, this.#look(digests, [...batch.jtis]))
+      for (const [digest, waiting] of batch.waiting) {
+        if (index.find(digest) || index.findSession(digest)) this.#found++
         else this.#absent++
-        waiting.resolve(credential)
+        waiting.resolve(index)
       }
     } catch (error) {
       this.#failure =
@@ -125,20 +133,20 @@ export class ReadThrough {
       this.#failedUntil = performance.now() + rest
       this.#log.warn({ error: reasonOf(error) }, 'credentials could not be looked up')
       // Those who came meanwhile would wait as long, to hear the same.
-      const waiting = [...batch.values(), ...this.#next.values()]
-      this.#next = new Map()
+      const waiting = [...batch.waiting.values(), ...this.#next.waiting.values()]
+      this.#next = new Batch()
       this.#failed += waiting.length
       for (const { reject } of waiting) reject(this.#failure)
     }
   }
 
   /** A small index of its own: what is read here must not take the place of what the feed brought since. */
-  async #look(digests: readonly Buffer[]): Promise<CredentialIndex> {
+  async #look(digests: readonly Buffer[], jtis: readonly string[]): Promise<CredentialIndex> {
     const known = this.#feed.position
     if (known === undefined) {
       throw new UnavailableError('it is not known yet which database is to be asked', false)
     }
-    const found = await this.#retried(() => findApiKeys(this.#db, digests))
+    const found = await this.#retried(() => findCredentials(this.#db, digests, jtis))
     this.#examine(found.position, known)
     const index = new CredentialIndex()
     index.setOrganizations(found.organizations)
@@ -146,6 +154,10 @@ export class ReadThrough {
     index.setRoles(found.roles)
     index.setBindings(found.roleBindings)
     index.addApiKeys(found.apiKeys)
+    index.addSessions(found.sessions)
+    for (const { organizationId, id } of found.accessTokens) {
+      index.setRevokedToken(organizationId, id, true)
+    }
     return index
   }
 

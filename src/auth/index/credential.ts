@@ -3,14 +3,16 @@ import type { Grants } from './grants.ts'
 import { headerText } from './headertext.ts'
 import type { Meter } from './meter.ts'
 import type { Policy } from './policy.ts'
+import { RoleHolder } from './roleholder.ts'
 import type { RoleSet } from './roleset.ts'
+import type { SessionCredential } from './session.ts'
 import type { Project, Tenant } from './tenant.ts'
 
-/** Anything that authenticates a request. API keys now; sessions come beside them. */
-export type Credential = ApiKeyCredential
+/** Anything that authenticates a request. */
+export type Credential = ApiKeyCredential | SessionCredential
 
 /** One live secret of an API key. There may be a million: what can be shared or worked out is not kept in it. */
-export class ApiKeyCredential {
+export class ApiKeyCredential extends RoleHolder {
   /** The secret's: during an overlap a key has two. */
   readonly id: string
   readonly apiKeyId: string
@@ -31,10 +33,6 @@ export class ApiKeyCredential {
   sibling: ApiKeyCredential | undefined
   /** How it is used; made at the first use. */
   meter: Meter | undefined = undefined
-  /** The roles that it was last found to have, on which project, and in which grants: other ones make them out of date. */
-  #roles: RoleSet | undefined = undefined
-  #rolesProject: Project | undefined = undefined
-  #rolesGrants: Grants | undefined = undefined
 
   constructor(
     row: IndexedApiKey,
@@ -42,6 +40,7 @@ export class ApiKeyCredential {
     policy: Policy,
     sibling: ApiKeyCredential | undefined,
   ) {
+    super()
     this.id = row.secretId
     // One string for both secrets. Another organization may have a key of the same id, but that has a name of its own.
     this.apiKeyId = sibling?.apiKeyId ?? row.id
@@ -59,14 +58,11 @@ export class ApiKeyCredential {
     return 'APIKey'
   }
 
-  /** The roles that it has, on a project or, without one, on the whole organization. */
-  rolesOn(project: Project | undefined): RoleSet {
-    const { grants } = this.tenant
-    if (!this.#roles || this.#rolesGrants !== grants || this.#rolesProject !== project) {
-      this.#roles = grants.ofApiKey(this.name, project?.id)
-      this.#rolesProject = project
-      this.#rolesGrants = grants
-    }
-    return this.#roles
+  get subjectId(): string {
+    return this.apiKeyId
+  }
+
+  protected rolesIn(grants: Grants, projectId: string | undefined): RoleSet {
+    return grants.ofApiKey(this.name, projectId)
   }
 }

@@ -4,39 +4,77 @@ import type {
   IndexedProject,
   IndexedRole,
   IndexedRoleBinding,
+  IndexedSession,
 } from '../../db/credentialindex.ts'
-import { ApiKeyCredential, type Credential } from './credential.ts'
+import { ApiKeyCredential } from './credential.ts'
 import { DigestTable } from './digesttable.ts'
+import { Directory } from './directory.ts'
 import type { Meter } from './meter.ts'
 import { PolicyPool } from './policy.ts'
-import { Tenant } from './tenant.ts'
+import { RevokedTokens } from './revokedtokens.ts'
+import type { SessionCredential } from './session.ts'
+import { SessionTable, sessionKey } from './sessiontable.ts'
+import { type LiveTenant, Tenant } from './tenant.ts'
 
 /**
  * Every live credential by its digest, and the tenants that they belong to. Whatever is put in replaces what was there
  * under the same id, so the same record may be put in any number of times.
  */
 export class CredentialIndex {
-  readonly #credentials = new DigestTable<Credential>()
+  readonly #credentials = new DigestTable<ApiKeyCredential>()
   /** By the API key's id; the first of its secrets, which leads to the others. */
   readonly #apiKeys = new Map<string, ApiKeyCredential>()
+  readonly #sessions = new SessionTable()
+  readonly #revokedTokens = new RevokedTokens()
   readonly #tenants = new Map<string, Tenant>()
+  readonly #directory = new Directory()
   readonly #policies = new PolicyPool()
   #imported = 0
   #swept = 0
+  #sweptSessions = 0
 
-  /** How many credentials there are. */
+  /** How many secrets of API keys there are. */
   get size(): number {
     return this.#credentials.size
   }
 
-  /** How many of them were minted elsewhere, so that their text may be anything. */
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  /** How many API keys were minted elsewhere, so that their text may be anything. */
   get imported(): number {
     return this.#imported
   }
 
-  /** @param digest SHA-256 of the credential's text, as 32 latin1 characters */
-  find(digest: string): Credential | undefined {
+  /** An API key. @param digest SHA-256 of its text, as 32 latin1 characters */
+  find(digest: string): ApiKeyCredential | undefined {
     return this.#credentials.get(digest)
+  }
+
+  /** @param digest SHA-256 of what the session is found by, as 32 latin1 characters */
+  findSession(digest: string): SessionCredential | undefined {
+    return this.#sessions.find(sessionKey(digest))
+  }
+
+  /** Whether an access token was revoked before its end. */
+  isRevoked(organizationId: string, jti: string): boolean {
+    return this.#revokedTokens.has(organizationId, jti)
+  }
+
+  /** A live organization. */
+  tenantByName(name: string): LiveTenant | undefined {
+    return this.#directory.tenantByName(name)
+  }
+
+  /** The live organizations whose people have addresses of a domain. */
+  tenantsOfDomain(domain: string): readonly LiveTenant[] {
+    return this.#directory.tenantsOfDomain(domain)
+  }
+
+  /** Whether any live organization's pages are of an origin. */
+  isOrigin(origin: string): boolean {
+    return this.#directory.isOrigin(origin)
   }
 
   /** One of the live secrets of a key, which leads to the others. */
@@ -54,9 +92,15 @@ export class CredentialIndex {
   }
 
   setOrganizations(organizations: readonly IndexedOrganization[]): void {
-    for (const organization of organizations) {
-      this.tenant(organization.id).setOrganization(organization)
-    }
+    for (const organization of organizations) this.setOrganization(organization.id, organization)
+  }
+
+  /** @param row undefined: it is not live */
+  setOrganization(id: string, row: IndexedOrganization | undefined): void {
+    const tenant = this.tenant(id)
+    this.#directory.remove(tenant)
+    tenant.setOrganization(row)
+    this.#directory.add(tenant)
   }
 
   setProjects(projects: readonly IndexedProject[]): void {
@@ -106,14 +150,69 @@ export class CredentialIndex {
     return digests.filter((digest) => this.find(digest) === undefined)
   }
 
-  /** Forgets those of the next `count` credentials that have expired. Call it again and again: it goes round. */
+  /** @param former an index that this one takes the place of */
+  addSessions(rows: readonly IndexedSession[], former?: CredentialIndex): void {
+    for (const row of rows) this.#setSession(row, former?.lastSeen(row.id))
+  }
+
+  /**
+   * Puts sessions in the place of what was known of them.
+   * @param rows those that are not over
+   * @returns the keys of those that are no longer here
+   */
+  replaceSessions(ids: Iterable<string>, rows: readonly IndexedSession[]): string[] {
+    const seen = new Map<string, number>()
+    const keys: string[] = []
+    for (const id of ids) {
+      seen.set(id, this.lastSeen(id))
+      const key = this.#sessions.deleteById(id)
+      if (key !== undefined) keys.push(key)
+    }
+    for (const row of rows) this.#setSession(row, seen.get(row.id))
+    return keys.filter((key) => !this.#sessions.has(key))
+  }
+
+  /** When a session was last seen here, in seconds since the epoch; 0 when it is not here. */
+  lastSeen(id: string): number {
+    return this.#sessions.lastSeen(id)
+  }
+
+  /** Whether there is a session of this key. */
+  hasSession(key: string): boolean {
+    return this.#sessions.has(key)
+  }
+
+  /** Notes that a session was seen. @param seconds since the epoch */
+  touch(session: SessionCredential, seconds: number): void {
+    this.#sessions.touch(session, seconds)
+  }
+
+  setRevokedToken(organizationId: string, jti: string, isRevoked: boolean): void {
+    this.#revokedTokens.set(organizationId, jti, isRevoked)
+  }
+
+  /** Forgets those of the next `count` API keys, and of as many sessions, that are over. Call it again and again: it goes round. */
   sweep(now: number, count: number): void {
+    this.#sweepSessions(now, count)
     const end = Math.min(this.#swept + count, this.#credentials.slots)
     for (let slot = this.#swept; slot < end; slot++) {
       const credential = this.#credentials.at(slot)
       if (credential !== undefined && credential.expiresAt <= now) this.#remove(credential)
     }
     this.#swept = end === this.#credentials.slots ? 0 : end
+  }
+
+  #sweepSessions(now: number, count: number): void {
+    const { slots } = this.#sessions
+    const end = Math.min(this.#sweptSessions + count, slots)
+    for (let slot = this.#sweptSessions; slot < end; slot++) this.#sessions.sweep(slot, now)
+    this.#sweptSessions = end === slots ? 0 : end
+  }
+
+  #setSession(row: IndexedSession, seen: number | undefined): void {
+    const user = this.tenant(row.organizationId).user(row.userId)
+    user.set(row)
+    this.#sessions.set(row, user, seen)
   }
 
   #addApiKey(row: IndexedApiKey, meter: Meter | undefined): void {

@@ -9,7 +9,13 @@ export interface Binding {
   readonly projectId: string | undefined
   /** Names, as headers carry them. */
   readonly apiKeys: readonly string[]
+  /** Addresses of people. */
+  readonly users: readonly string[]
+  readonly groups: readonly string[]
 }
+
+/** Whom a binding can name. */
+type Subjects = 'apiKeys' | 'users' | 'groups'
 
 export interface Role {
   readonly name: string
@@ -19,18 +25,25 @@ export interface Role {
 /** Looking through this many names is as fast as finding one among more. */
 const fewNames = 64
 
-/** Who has which roles in an organization. It is made anew when a role or a binding changes. */
+/** Who has which roles in an organization. It is made anew when a role, a binding or the owners change. */
 export class Grants {
-  readonly #bindings: readonly Binding[]
+  readonly #apiKeys: BindingsByName
+  readonly #users: BindingsByName
+  readonly #groups: BindingsByName
   readonly #roles: readonly Role[]
-  /** Only where there are many names. */
-  readonly #byName: ReadonlyMap<string, readonly Binding[]> | undefined
+  readonly #owners: readonly string[]
 
-  constructor(bindings: readonly Binding[], roles: readonly Role[]) {
-    this.#bindings = bindings
+  /** @param owners addresses of those who own the organization without a binding */
+  constructor(
+    bindings: readonly Binding[],
+    roles: readonly Role[],
+    owners: readonly string[] = [],
+  ) {
+    this.#apiKeys = new BindingsByName(bindings, 'apiKeys')
+    this.#users = new BindingsByName(bindings, 'users')
+    this.#groups = new BindingsByName(bindings, 'groups')
     this.#roles = roles
-    const names = bindings.reduce((sum, { apiKeys }) => sum + apiKeys.length, 0)
-    if (names > fewNames) this.#byName = bindingsByName(bindings)
+    this.#owners = owners
   }
 
   /**
@@ -38,9 +51,28 @@ export class Grants {
    * @param projectId undefined: only what is given on the whole organization
    */
   ofApiKey(name: string, projectId: string | undefined): RoleSet {
-    const bindings = this.#byName
-      ? (this.#byName.get(name) ?? [])
-      : this.#bindings.filter(({ apiKeys }) => apiKeys.includes(name))
+    return this.#rolesBy(this.#apiKeys.of(name), projectId)
+  }
+
+  /** What is given to a person by their address, by a group of theirs, or by the organization that names them as an owner. */
+  ofUser(
+    { email, groups }: { readonly email: string; readonly groups: readonly string[] },
+    projectId: string | undefined,
+  ): RoleSet {
+    const bindings = [
+      this.#users.of(email),
+      ...groups.map((group) => this.#groups.of(group)),
+    ].flat()
+    return this.#rolesBy(
+      this.#owners.includes(email) ? [...bindings, ownership] : bindings,
+      projectId,
+    )
+  }
+
+  #rolesBy(
+    bindings: readonly Pick<Binding, 'role' | 'projectId'>[],
+    projectId: string | undefined,
+  ): RoleSet {
     const roles = new Map<string, readonly string[]>()
     for (const binding of bindings) {
       if (binding.projectId !== undefined && binding.projectId !== projectId) continue
@@ -57,10 +89,32 @@ export class Grants {
   }
 }
 
-function bindingsByName(bindings: readonly Binding[]): Map<string, Binding[]> {
+const ownership = { role: 'owner', projectId: undefined } as const
+
+/** The bindings that name somebody. */
+class BindingsByName {
+  readonly #bindings: readonly Binding[]
+  readonly #subjects: Subjects
+  /** Only where there are many names. */
+  readonly #byName: ReadonlyMap<string, readonly Binding[]> | undefined
+
+  constructor(bindings: readonly Binding[], subjects: Subjects) {
+    this.#bindings = bindings
+    this.#subjects = subjects
+    const names = bindings.reduce((sum, binding) => sum + binding[subjects].length, 0)
+    if (names > fewNames) this.#byName = bindingsByName(bindings, subjects)
+  }
+
+  of(name: string): readonly Binding[] {
+    if (this.#byName) return this.#byName.get(name) ?? []
+    return this.#bindings.filter((binding) => binding[this.#subjects].includes(name))
+  }
+}
+
+function bindingsByName(bindings: readonly Binding[], subjects: Subjects): Map<string, Binding[]> {
   const byName = new Map<string, Binding[]>()
   for (const binding of bindings) {
-    for (const name of binding.apiKeys) {
+    for (const name of binding[subjects]) {
       const named = byName.get(name)
       if (named) named.push(binding)
       else byName.set(name, [binding])

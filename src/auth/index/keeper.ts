@@ -4,12 +4,17 @@ import {
   loadApiKeys,
   loadOrganizations,
   loadProjects,
+  loadRevokedAccessTokens,
   loadRoleBindings,
   loadRoles,
+  loadSessionPage,
+  loadSessions,
+  loadUsers,
   type Queryable,
 } from '../../db/credentialindex.ts'
 import { RecentSet } from '../recentset.ts'
 import { CredentialIndex } from './credentialindex.ts'
+import { sessionKey } from './sessiontable.ts'
 
 /** Rows at a time: whoever asks for a check meanwhile waits while a page is put in. */
 const pageSize = 1000
@@ -20,7 +25,9 @@ export class IndexKeeper {
   #index = new CredentialIndex()
   #loaded = false
   #generation = 0
+  #reloads = 0
   readonly #removed = new RecentSet<string>(maxRemoved)
+  readonly #removedSessions = new RecentSet<string>(maxRemoved)
 
   /** The index now. Ask again each time: a reload puts another in its place. */
   get index(): CredentialIndex {
@@ -37,7 +44,18 @@ export class IndexKeeper {
     return this.#generation
   }
 
-  /** Whether the feed took a credential of this digest away lately: nobody who is asked later may bring it back. */
+  /** How often all of it was loaded: each time, what was there before may never have been. */
+  get reloads(): number {
+    return this.#reloads
+  }
+
+  /** Whether the feed took a session of this digest away lately, as below. */
+  wasSessionRemoved(digest: string): boolean {
+    const key = sessionKey(digest)
+    return this.#removedSessions.has(key) && !this.#index.hasSession(key)
+  }
+
+  /** Whether the feed took an API key of this digest away lately: nobody who is asked later may bring it back. */
   wasRemoved(digest: string): boolean {
     return this.#removed.has(digest) && this.#index.find(digest) === undefined
   }
@@ -49,16 +67,19 @@ export class IndexKeeper {
     index.setProjects(await loadProjects(db))
     index.setRoles(await loadRoles(db))
     index.setBindings(await loadRoleBindings(db))
-    let after: string | null = null
-    for (;;) {
-      const page = await loadApiKeyPage(db, after, pageSize)
+    for await (const page of inPages((after) => loadApiKeyPage(db, after, pageSize), lastSecret)) {
       index.addApiKeys(page, this.#index)
-      after = page.at(-1)?.secretId ?? null
-      if (page.length < pageSize) break
+    }
+    for (const row of await loadRevokedAccessTokens(db)) {
+      index.setRevokedToken(row.organizationId, row.id, true)
+    }
+    for await (const page of inPages((after) => loadSessionPage(db, after, pageSize), lastId)) {
+      index.addSessions(page, this.#index)
     }
     this.#index = index
     this.#loaded = true
     this.#generation++
+    this.#reloads++
   }
 
   /**
@@ -71,7 +92,7 @@ export class IndexKeeper {
     for (const page of pages(changed.get('organization'))) {
       const ids = idsOf(page)
       const rows = new Map((await loadOrganizations(db, ids)).map((row) => [row.id, row]))
-      for (const id of ids) index.tenant(id).setOrganization(rows.get(id))
+      for (const id of ids) index.setOrganization(id, rows.get(id))
     }
     for (const page of pages(changed.get('project'))) {
       const rows = byRecord(await loadProjects(db, idsOf(page)))
@@ -97,6 +118,41 @@ export class IndexKeeper {
       for (const digest of removed) this.#removed.add(digest)
       this.#generation++
     }
+    for (const page of pages(changed.get('access_token'))) {
+      const rows = byRecord(await loadRevokedAccessTokens(db, idsOf(page)))
+      for (const [key, { organizationId, id }] of page) {
+        index.setRevokedToken(organizationId, id, rows.has(key))
+      }
+    }
+    for (const page of pages(changed.get('user'))) {
+      const rows = byRecord(await loadUsers(db, idsOf(page)))
+      for (const [key, { organizationId, id }] of page) {
+        index.tenant(organizationId).setUser(id, rows.get(key))
+      }
+    }
+    for (const page of pages(changed.get('session'))) {
+      const ids = idsOf(page)
+      const removed = index.replaceSessions(ids, await loadSessions(db, ids))
+      for (const key of removed) this.#removedSessions.add(key)
+    }
+  }
+}
+
+const lastSecret = ({ secretId }: { readonly secretId: string }) => secretId
+const lastId = ({ id }: { readonly id: string }) => id
+
+/** @param last what the page after a row comes after */
+async function* inPages<Row>(
+  load: (after: string | null) => Promise<readonly Row[]>,
+  last: (row: Row) => string,
+): AsyncGenerator<readonly Row[]> {
+  let after: string | null = null
+  for (;;) {
+    const page: readonly Row[] = await load(after)
+    yield page
+    const row = page.at(-1)
+    if (row === undefined || page.length < pageSize) return
+    after = last(row)
   }
 }
 

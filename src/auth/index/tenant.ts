@@ -3,11 +3,15 @@ import type {
   IndexedProject,
   IndexedRole,
   IndexedRoleBinding,
+  IndexedUser,
 } from '../../db/credentialindex.ts'
 import { type Binding, Grants, type Role } from './grants.ts'
 import { headerText } from './headertext.ts'
 import { sharedText } from './sharedtext.ts'
 import { SmallMap } from './smallmap.ts'
+import { User } from './user.ts'
+
+const none: readonly string[] = []
 
 /** A part of an organization. It is one object for as long as the index has it, so that keys can refer to it. */
 export interface Project {
@@ -21,7 +25,16 @@ export class Tenant {
   readonly id: string
   /** Undefined as long as the organization is not known to be live: then nothing of it is admitted. */
   name: string | undefined = undefined
+  displayName = ''
+  /** Those of its people's addresses; none: any. */
+  domains: readonly string[] = none
+  /** From where browsers may ask with its sessions. */
+  origins: readonly string[] = none
+  /** Milliseconds since the epoch: sessions that began before are over. */
+  sessionsRevokedBefore: number | undefined = undefined
+  #owners: readonly string[] = none
   readonly #projects = new SmallMap<Project>()
+  readonly #users = new SmallMap<User>()
   readonly #roles = new SmallMap<Role>()
   readonly #bindings = new SmallMap<Binding>()
   /** Live ones; made when it is first asked for. */
@@ -34,12 +47,38 @@ export class Tenant {
 
   /** Who has which roles here: another object after each change of a role or a binding. */
   get grants(): Grants {
-    this.#grants ??= new Grants(this.#bindings.values(), this.#roles.values())
+    this.#grants ??= new Grants(this.#bindings.values(), this.#roles.values(), this.#owners)
     return this.#grants
   }
 
   setOrganization(organization: IndexedOrganization | undefined): void {
     this.name = organization && headerText(organization.name)
+    this.displayName = organization?.displayName ?? ''
+    this.domains = listOf(organization?.domains.map(lowerCase))
+    this.origins = listOf(organization?.origins)
+    this.sessionsRevokedBefore = momentOf(organization?.sessionsRevokedBefore)
+    const owners = listOf(organization?.owners.map(lowerCase))
+    if (owners.join() !== this.#owners.join()) this.#grants = undefined
+    this.#owners = owners
+  }
+
+  /** Somebody of this organization: one object for as long as the index has a session of theirs. */
+  user(id: string): User {
+    let user = this.#users.get(id)
+    if (user === undefined) {
+      user = new User(id, this)
+      this.#users.set(id, user)
+    }
+    return user
+  }
+
+  /** Puts in what is known of somebody, if anything of theirs is here. */
+  setUser(id: string, row: IndexedUser | undefined): void {
+    this.#users.get(id)?.set(row)
+  }
+
+  forgetUser(user: User): void {
+    if (this.#users.get(user.id) === user) this.#users.delete(user.id)
   }
 
   setProject(id: string, row: IndexedProject | undefined): void {
@@ -79,16 +118,42 @@ export class Tenant {
   }
 }
 
+/** One that is known to be live. */
+export type LiveTenant = Tenant & { readonly name: string }
+
+export function isLiveTenant(tenant: Tenant): tenant is LiveTenant {
+  return tenant.name !== undefined
+}
+
 /** Copies have exactly the room that they need, which what was pushed into one by one has not. */
 function roleOf({ name, permissions }: IndexedRole): Role {
   return { name: sharedText(name), permissions: permissions.map(sharedText) }
 }
 
 function bindingOf({ role, projectId, subjects }: IndexedRoleBinding): Binding {
-  const apiKeys = subjects.filter(({ kind }) => kind === 'APIKey')
+  const named = (wanted: string) =>
+    subjects.filter(({ kind }) => kind === wanted).map(({ name }) => name)
   return {
     role: sharedText(role),
     projectId: projectId ?? undefined,
-    apiKeys: apiKeys.map(({ name }) => headerText(name)),
+    apiKeys: listOf(named('APIKey').map(headerText)),
+    users: listOf(named('User').map(lowerCase)),
+    groups: listOf(named('Group').map(sharedText)),
   }
+}
+
+/** Most organizations have nothing in most of their lists: that is one list for all. */
+function listOf(texts: readonly string[] = none): readonly string[] {
+  return texts.length === 0 ? none : texts
+}
+
+/** Addresses and domains in the one spelling that those of people have, whatever a resource writes. */
+function lowerCase(text: string): string {
+  return text.trim().toLowerCase()
+}
+
+/** @returns what cannot be understood ends nothing: admission refuses it */
+function momentOf(text: string | null = null): number | undefined {
+  const moment = text === null ? Number.NaN : Date.parse(text)
+  return Number.isNaN(moment) ? undefined : moment
 }

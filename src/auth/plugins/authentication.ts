@@ -10,7 +10,10 @@ import type { DenialLog } from '../check/denials.ts'
 import type { Judge, Verdict } from '../check/judge.ts'
 import { noQuestion, type Question } from '../check/question.ts'
 import { readRequestHeaders } from '../check/requestheaders.ts'
-import type { Credential } from '../index/credential.ts'
+import type { ApiKeyCredential } from '../index/credential.ts'
+import type { RoleSet } from '../index/roleset.ts'
+import type { SessionCredential } from '../index/session.ts'
+import type { Person } from '../people.ts'
 import { type ProblemCode, problem, problemMediaType, statusOf } from '../problem.ts'
 
 export interface AuthenticationOptions {
@@ -23,7 +26,7 @@ export interface AuthenticationOptions {
 interface Refusal extends Pick<Verdict, 'credential' | 'quota'> {
   readonly code: ProblemCode
   /** The scope that would have been needed. */
-  readonly scope: string
+  readonly scope?: string | undefined
   /** Seconds. */
   readonly retryAfter?: number | undefined
 }
@@ -31,6 +34,7 @@ interface Refusal extends Pick<Verdict, 'credential' | 'quota'> {
 /** Makes room for the caller on each request. */
 export function registerAuthentication(framework: FastifyInstance): void {
   framework.decorateRequest('caller', null)
+  framework.decorateRequest('session', null)
 }
 
 /**
@@ -57,10 +61,28 @@ export function requireScopeThat(
   return requirement(noQuestion, scope, ({ policy }) => policy.scopes.some(mayDo), options)
 }
 
+/**
+ * A hook that lets nobody through but a person who is signed in, by a session cookie or an access token. What they may do is
+ * the route's to ask: by `personOf` and `rolesOf`.
+ */
+export function requirePerson(options: AuthenticationOptions): onRequestAsyncHookHandler {
+  return async (request, reply) => {
+    const { headers, address } = clientOf(request, options)
+    // On routes of our own, what another site has a browser do is refused by the check of origins.
+    const own = { ...headers, sameOrigin: true }
+    const { code, credential, quota } = await options.judge.judge(own, address, noQuestion)
+    if (code !== 'allowed') return turnAway(request, reply, { code, credential, quota }, options)
+    if (credential.kind !== 'User') {
+      return turnAway(request, reply, { code: 'person_required', credential }, options)
+    }
+    request.setDecorator('session', credential)
+  }
+}
+
 function requirement(
   question: Question,
   scope: string,
-  suffices: (credential: Credential) => boolean,
+  suffices: (credential: ApiKeyCredential) => boolean,
   options: AuthenticationOptions,
 ): onRequestAsyncHookHandler {
   return async (request, reply) => {
@@ -70,7 +92,8 @@ function requirement(
     if (quota) reply.headers(quotaHeaders(quota))
     if (code !== 'allowed')
       return turnAway(request, reply, { code, credential, quota, scope }, options)
-    if (!suffices(credential)) {
+    // People have no scopes: such a route is for programs.
+    if (credential.kind !== 'APIKey' || !suffices(credential)) {
       return turnAway(request, reply, { code: 'insufficient_scope', credential, scope }, options)
     }
     request.setDecorator('caller', credential)
@@ -86,7 +109,7 @@ export async function turnAway(
 ): Promise<void> {
   const { address } = clientOf(request, options)
   options.denials.write({ requestId: request.id, code, address, credential }, Date.now())
-  const challenge = challengeFor(code, [scope])
+  const challenge = challengeFor(code, scope === undefined ? [] : [scope])
   if (challenge !== undefined) reply.header('www-authenticate', challenge)
   if (code === 'rate_limited') reply.header('retry-after', quota?.reset ?? 1)
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
@@ -99,6 +122,24 @@ function clientOf({ raw }: FastifyRequest, { addresses }: AuthenticationOptions)
 }
 
 /** Who asks, on a route that requires a scope. */
-export function callerOf(request: FastifyRequest): Credential {
-  return request.getDecorator<Credential>('caller')
+export function callerOf(request: FastifyRequest): ApiKeyCredential {
+  return request.getDecorator<ApiKeyCredential>('caller')
+}
+
+/** Who asks, on a route that requires a person. */
+export function personOf(request: FastifyRequest): Person {
+  const { id, user, tenant, authenticatedAt } = request.getDecorator<SessionCredential>('session')
+  return {
+    organizationId: tenant.id,
+    organization: tenant.name ?? '',
+    userId: user.id,
+    email: user.email,
+    sessionId: id,
+    authenticatedAt: new Date(authenticatedAt),
+  }
+}
+
+/** The roles on the whole organization of whoever asks, on a route that requires a person; `permits` tells what they allow. */
+export function rolesOf(request: FastifyRequest): RoleSet {
+  return request.getDecorator<SessionCredential>('session').rolesOn(undefined)
 }

@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { accessTokenClient } from '../../domain/accesstoken.ts'
 import { isLive } from '../check/decide.ts'
-import type { CredentialLookup } from '../check/lookup.ts'
+import type { Identities } from '../check/identities.ts'
 import type { WallClock } from '../clock.ts'
 import { formMediaType, InvalidRequestError, readForm } from '../form.ts'
-import type { Credential } from '../index/credential.ts'
+import type { ApiKeyCredential, Credential } from '../index/credential.ts'
+import type { SessionCredential } from '../index/session.ts'
 import { type AuthenticationOptions, callerOf, requireScope } from '../plugins/authentication.ts'
 
 export const introspectionScope = 'cardea:introspect'
@@ -23,10 +25,12 @@ const inactive = z.object({ active: z.literal(false) })
 const active = z.object({
   active: z.literal(true),
   scope: z.string().describe('Its scopes, separated by spaces.'),
-  client_id: z.string().describe('The id of the API key.'),
-  sub: z.string().describe('The name of the API key.'),
+  client_id: z.string().describe('The id of the API key; of an access token, cardea.'),
+  sub: z.string().describe("The name of the API key; of an access token, the person's id."),
+  username: z.string().optional().describe("The person's address. Absent: it is an API key."),
+  jti: z.string().optional().describe('The id of the access token. Absent: it is an API key.'),
   token_type: z.literal('Bearer'),
-  iat: z.int().describe('When the API key was made, in seconds since 1970.'),
+  iat: z.int().describe('When it was made, in seconds since 1970.'),
   exp: z.int().optional().describe('When it ends, in seconds since 1970. Absent: never.'),
   organization: z.string().describe('The name of the organization.'),
   project: z.string().optional().describe('The name of the project that it is confined to.'),
@@ -37,7 +41,7 @@ export const introspectionResponse = z.union([active, inactive])
 type Introspection = z.infer<typeof introspectionResponse>
 
 export interface IntrospectionOptions extends AuthenticationOptions {
-  readonly lookup: CredentialLookup
+  readonly identities: Identities
   readonly clock: WallClock
 }
 
@@ -56,7 +60,9 @@ export function registerIntrospection(
       const form = introspectionRequest.safeParse(request.body)
       if (!form.success) throw new InvalidRequestError('the form has no token')
       const now = options.clock.now()
-      const credential = await options.lookup.find(form.data.token, now, performance.now())
+      // As a client would present it: a session's cookie is nothing that anybody but its browser has.
+      const presented = { carrier: 'bearer', text: form.data.token } as const
+      const credential = await options.identities.of(presented, now, performance.now())
       return introspect(credential, callerOf(request), now)
     },
   })
@@ -65,13 +71,19 @@ export function registerIntrospection(
 /** What a caller may know of a credential: only of one that it could be shown by a client of its own. */
 function introspect(
   credential: Credential | undefined,
-  caller: Credential,
+  caller: ApiKeyCredential,
   now: number,
 ): Introspection {
   if (credential === undefined || !isLive(credential, now)) return { active: false }
-  const { tenant, project, policy } = credential
   // Another organization's credential is like one that does not exist.
-  if (tenant.id !== caller.tenant.id) return { active: false }
+  if (credential.tenant.id !== caller.tenant.id) return { active: false }
+  return credential.kind === 'APIKey'
+    ? introspectApiKey(credential, caller)
+    : introspectSession(credential, caller)
+}
+
+function introspectApiKey(credential: ApiKeyCredential, caller: ApiKeyCredential): Introspection {
+  const { tenant, project, policy } = credential
   if (project) {
     if (project.name === undefined) return { active: false }
     if (caller.project && caller.project.id !== project.id) return { active: false }
@@ -87,5 +99,27 @@ function introspect(
     organization: tenant.name ?? '',
     ...(project?.name !== undefined && { project: project.name }),
     roles: [...credential.rolesOn(project).roles],
+  }
+}
+
+/** A key of a project is told of the people who have a role there. */
+function introspectSession(credential: SessionCredential, caller: ApiKeyCredential): Introspection {
+  const { token, user, tenant } = credential
+  const { roles } = credential.rolesOn(caller.project)
+  if (!token || (caller.project && roles.length === 0)) return { active: false }
+  const { jti, iat, exp } = token
+  return {
+    active: true,
+    scope: '',
+    client_id: accessTokenClient,
+    sub: user.id,
+    username: user.email,
+    jti,
+    token_type: 'Bearer',
+    iat,
+    exp,
+    organization: tenant.name ?? '',
+    ...(caller.project?.name !== undefined && { project: caller.project.name }),
+    roles: [...roles],
   }
 }

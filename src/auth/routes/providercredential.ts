@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { InvalidRequestError } from '../form.ts'
-import type { Credential } from '../index/credential.ts'
+import type { ApiKeyCredential } from '../index/credential.ts'
 import {
   type AuthenticationOptions,
   callerOf,
@@ -85,7 +85,7 @@ export function registerProviderCredentials(
 
 async function answer(
   vault: Vault | undefined,
-  caller: Credential,
+  caller: ApiKeyCredential,
   { provider, project: asked, own: brought = false }: z.infer<typeof resolveRequest>,
   requestId: string,
 ): Promise<Resolution> {
@@ -98,7 +98,7 @@ async function answer(
 
 /** Why a caller may not ask this; the project before the scope, in the order of the check. */
 function objection(
-  caller: Credential,
+  caller: ApiKeyCredential,
   provider: string,
   project: string | undefined,
 ): 'project_not_allowed' | 'insufficient_scope' | undefined {
@@ -111,7 +111,7 @@ function objection(
 }
 
 /** The project that a request is for: that of the key, or the one that it names. */
-function projectOf({ tenant, project }: Credential, asked: string | undefined) {
+function projectOf({ tenant, project }: ApiKeyCredential, asked: string | undefined) {
   const found = project ?? (asked === undefined ? undefined : tenant.projectByName(asked))
   return found?.name === undefined ? undefined : { id: found.id, name: found.name }
 }

@@ -17,7 +17,7 @@ import {
 } from '../../domain/providercredential.ts'
 import type { DataKeys } from '../../encryption/datakeys.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
-import type { Credential } from '../index/credential.ts'
+import type { ApiKeyCredential } from '../index/credential.ts'
 import { type AuthLog, reasonOf } from '../log.ts'
 import { FailedUnwraps } from './failures.ts'
 import { UnderWay } from './underway.ts'
@@ -26,7 +26,7 @@ import type { VaultUsage } from './usage.ts'
 
 /** What a workload asks for. */
 export interface ResolveRequest {
-  readonly caller: Credential
+  readonly caller: ApiKeyCredential
   readonly provider: string
   /** Undefined: for the organization as a whole. */
   readonly project: { readonly id: string; readonly name: string } | undefined
