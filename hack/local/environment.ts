@@ -14,6 +14,7 @@ export interface System {
   readonly authPids: readonly number[]
   readonly databaseUrl: string
   readonly kms: Kms
+  readonly mailUrl: string
 }
 
 /** What `cardea unwrap` and `cardea check` are told, beside the PATH. */
@@ -37,6 +38,7 @@ export function writeEnvironment(system: System): void {
     CARDEA_AUTH_METRICS_URLS: system.authMetrics.join(' '),
     CARDEA_OPERATOR_PID: String(system.operatorPid),
     CARDEA_AUTH_PIDS: system.authPids.join(' '),
+    CARDEA_MAIL_URL: system.mailUrl,
     DATABASE_URL: system.databaseUrl,
     ...system.kms.extras,
   }

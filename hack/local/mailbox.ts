@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
+import { callbackify } from 'node:util'
 import PostalMime from 'postal-mime'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 
@@ -25,7 +26,17 @@ export const largestMail = 1_048_576
 
 /** Mails in memory, the newest first. */
 export class Mailbox {
-  #messages: readonly CapturedMail[] = []
+  #messages: readonly CapturedMail[]
+  readonly #onChange: (messages: readonly CapturedMail[]) => void
+
+  /** @param onChange told of what there is after each change */
+  constructor(
+    messages: readonly CapturedMail[] = [],
+    onChange: (messages: readonly CapturedMail[]) => void = () => {},
+  ) {
+    this.#messages = messages
+    this.#onChange = onChange
+  }
 
   get messages(): readonly CapturedMail[] {
     return this.#messages
@@ -36,7 +47,7 @@ export class Mailbox {
   }
 
   clear(): void {
-    this.#messages = []
+    this.#set([])
   }
 
   async add(raw: Uint8Array, envelope: { from: string; to: readonly string[] }): Promise<void> {
@@ -52,7 +63,12 @@ export class Mailbox {
       links: [...new Set(text.match(/https?:\/\/[^\s<>"]*[^\s<>".,;:!?)]/g))],
       headers: Object.fromEntries(mail.headers.map(({ key, value }) => [key, value])),
     }
-    this.#messages = [captured, ...this.#messages].slice(0, most)
+    this.#set([captured, ...this.#messages].slice(0, most))
+  }
+
+  #set(messages: readonly CapturedMail[]): void {
+    this.#messages = messages
+    this.#onChange(messages)
   }
 }
 
@@ -69,12 +85,8 @@ export function captureServer(mailbox: Mailbox, options: SMTPServerOptions = {})
     onData(stream, { envelope }, done) {
       const from = envelope.mailFrom === false ? '' : envelope.mailFrom.address
       const to = envelope.rcptTo.map(({ address }) => address)
-      buffer(stream)
-        .then((raw) => mailbox.add(raw, { from, to }))
-        .then(
-          () => done(),
-          (error: Error) => done(error),
-        )
+      const add = async (): Promise<void> => mailbox.add(await buffer(stream), { from, to })
+      callbackify(add)(done)
     },
     ...options,
   })

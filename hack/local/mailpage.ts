@@ -64,7 +64,7 @@ article{border-top:1px solid;padding:.5rem 0}pre{white-space:pre-wrap}a{word-bre
 </head>
 <body>
 <h1>Captured mail</h1>
-<p>What the auth service sent is kept here, in memory, and goes nowhere else. Programs read <code>/messages</code>.</p>
+<p>What the auth service sent is kept here and goes nowhere else. Programs read <code>/messages</code>.</p>
 ${items.length > 0 ? items : html`<p>There is none yet.</p>`}
 </body>
 </html>

@@ -24,6 +24,8 @@ export const place = {
   openbao: at('openbao'),
   ministack: at('ministack'),
   passwords: at('passwords.json'),
+  /** The mails that were captured. */
+  mail: at('mail.json'),
   processes: at('processes.json'),
   /** Held by the supervisor while it lives. */
   lock: at('lock'),

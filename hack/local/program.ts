@@ -2,6 +2,7 @@ import path from 'node:path'
 import { type Daemon, startDaemon, untilReady } from './daemon.ts'
 import type { DatabaseUrls } from './database.ts'
 import type { Kms } from './kms.ts'
+import type { Mail } from './mail.ts'
 import { place, ROOT } from './place.ts'
 
 /** What is told when a part starts and when it ends unasked. */
@@ -20,6 +21,8 @@ export interface AuthReplica {
   readonly replicas: number
   readonly public: number
   readonly metrics: number
+  /** Where people reach all of them: the first one's own base. */
+  readonly publicUrl: string
 }
 
 /** A program of Cardea's own, as a process, and where it answers. */
@@ -58,7 +61,7 @@ export async function startOperator(
  */
 export async function startAuth(
   urls: DatabaseUrls,
-  kms: Kms,
+  { kms, mail }: { readonly kms: Kms; readonly mail: Mail },
   replica: AuthReplica,
   watcher: Watcher,
 ): Promise<Program> {
@@ -69,6 +72,9 @@ export async function startAuth(
     CARDEA_METRICS_LISTEN: `127.0.0.1:${replica.metrics}`,
     CARDEA_REPLICA_ID: replica.name,
     CARDEA_MIN_REPLICAS: String(replica.replicas),
+    CARDEA_PUBLIC_URL: replica.publicUrl,
+    CARDEA_SELF_SERVICE: 'true',
+    ...mail.settings,
     // No load balancer has to notice that it goes.
     CARDEA_DRAIN_DELAY: '0s',
   }

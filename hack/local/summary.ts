@@ -10,6 +10,8 @@ export function summarise(system: RunningSystem): string {
     ['', ''],
     ['auth service', firstUrl],
     ...otherUrls.map((url) => ['', url] as const),
+    ['people sign in', `${firstUrl}/login`],
+    ['captured mail', system.mailUrl],
     ['its metrics', firstAuth?.metrics],
     ...otherAuths.map(({ metrics }) => ['', metrics] as const),
     ['operator metrics', system.operator.metrics],
@@ -29,5 +31,10 @@ export function summarise(system: RunningSystem): string {
     curl -i -H "X-API-Key: $key" "$CARDEA_URL/check?scope=scans:read"      # 200
     curl -i -H "X-API-Key: $key" "$CARDEA_URL/check?scope=scans:delete"    # 403, the key has no such scope
     kubectl delete apikey ci -n acme                                       # from then on 401
+
+  To sign in:
+    ${system.mailUrl} has the invitation of owner@acme.example, the owner of the organization acme.
+    Accept it there, choose a password, and sign in at ${firstUrl}/login.
+    ${firstUrl}/register registers an organization of your own.
 `
 }

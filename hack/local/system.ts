@@ -5,6 +5,7 @@ import { type DatabaseUrls, prepareDatabase } from './database.ts'
 import { writeCommands, writeEnvironment } from './environment.ts'
 import { installCardea } from './install.ts'
 import { type Kms, type KmsKind, startKms } from './kms.ts'
+import { type Mail, startMail } from './mail.ts'
 import { place, shown } from './place.ts'
 import { freePorts } from './port.ts'
 import { startPostgres } from './postgres.ts'
@@ -30,6 +31,8 @@ export interface RunningSystem {
   readonly server: string
   readonly postgresPort: number
   readonly kms: Kms
+  /** Where captured mail is read. */
+  readonly mailUrl: string
   /** What the quickstart's key was allowed, for people. */
   readonly checked: string
 }
@@ -59,7 +62,7 @@ export async function startSystem(
   writeCommands(options.tools)
   const ports = await choosePorts(options)
 
-  const [[urls, postgresPort], server, kms] = await step(
+  const [[urls, postgresPort], server, kms, mail] = await step(
     progress,
     startTitle(options),
     async () => {
@@ -67,13 +70,14 @@ export async function startSystem(
         startDatabase(options, ports('postgres'), watcher),
         startCluster(options, ports('kube-apiserver'), watcher),
         startKms(options.kms, ports, progress, watcher),
+        startMail({ smtp: ports('smtp'), http: ports('mail') }, watcher),
       ])
     },
   )
   const [operator, ...auths] = await step(
     progress,
     'Starting the operator and the auth service',
-    () => startPrograms({ urls, kms, ports, replicas: options.authReplicas, watcher }),
+    () => startPrograms({ urls, kms, mail, ports, replicas: options.authReplicas, watcher }),
   )
   const authUrls = auths.flatMap(({ url }) => url ?? [])
   publish = () =>
@@ -85,6 +89,7 @@ export async function startSystem(
       authPids: auths.map(({ daemon }) => daemon.pid),
       databaseUrl: urls.superuser,
       kms,
+      mailUrl: mail.url,
     })
   publish()
 
@@ -101,7 +106,8 @@ export async function startSystem(
     checkRequest({ authUrls, kms }),
   )
   isUp = true
-  return { operator, auths, authUrls, server, postgresPort, kms, checked }
+  const mailUrl = mail.url
+  return { operator, auths, authUrls, server, postgresPort, kms, mailUrl, checked }
 }
 
 type Ports = (purpose: string) => number
@@ -111,6 +117,8 @@ function choosePorts({ authReplicas, kms }: SystemOptions): Promise<Ports> {
     ['postgres', 15432],
     ['kube-apiserver', 16443],
     ['operator metrics', 9090],
+    ['smtp', 2525],
+    ['mail', 8025],
   ])
   if (kms === 'vault') usual.set('openbao', 8200)
   if (kms === 'aws') usual.set('ministack', 4566)
@@ -176,21 +184,25 @@ async function startCluster(
 async function startPrograms({
   urls,
   kms,
+  mail,
   ports,
   replicas,
   watcher,
 }: {
   readonly urls: DatabaseUrls
   readonly kms: Kms
+  readonly mail: Mail
   readonly ports: Ports
   readonly replicas: number
   readonly watcher: Watcher
 }): Promise<readonly [Program, ...Program[]]> {
+  const names = authNames(replicas)
+  const publicUrl = `http://127.0.0.1:${ports(names[0] ?? '')}`
   const [operator, ...auths] = await Promise.all([
     startOperator(urls, kms, { metrics: ports('operator metrics') }, watcher),
-    ...authNames(replicas).map((name) => {
-      const own = { name, replicas, public: ports(name), metrics: ports(`${name} metrics`) }
-      return startAuth(urls, kms, own, watcher)
+    ...names.map((name) => {
+      const own = { public: ports(name), metrics: ports(`${name} metrics`) }
+      return startAuth(urls, { kms, mail }, { name, replicas, publicUrl, ...own }, watcher)
     }),
   ])
   return [operator, ...auths]

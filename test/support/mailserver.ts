@@ -39,13 +39,16 @@ export async function startMailServer(
         await sleep(20)
       }
     },
-    stop: () => new Promise((resolve) => void server.close(() => resolve())),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+      }),
   }
 }
 
 /** The token in the link of a mail. */
 export function tokenOf(mail: CapturedMail): string {
-  const [link] = mail.links.filter((one) => one.includes('?token='))
+  const link = mail.links.find((one) => one.includes('?token='))
   const token = new URL(link ?? 'none:').searchParams.get('token')
   expect(token, `a token in “${mail.subject}”`).toBeTruthy()
   return token ?? ''
