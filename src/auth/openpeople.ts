@@ -1,10 +1,16 @@
 import type { Pool } from 'pg'
 import type { Registry } from 'prom-client'
+import type { KeyManagement } from '../kms/keymanagement.ts'
+import type { WallClock } from './clock.ts'
 import type { AuthLog } from './log.ts'
 import { type MailBackend, openMail } from './mail/open.ts'
+import { NewPasswords } from './password/newpassword.ts'
+import { ProcessHasher, type ProcessHasherOptions } from './password/processhasher.ts'
 import type { People } from './people.ts'
 import { type RedisServer, SharedWindows } from './ratelimit/redis.ts'
 import { MemoryWindows, type Windows } from './ratelimit/window.ts'
+import { openSessions, type SessionParts } from './session/open.ts'
+import type { Organizations } from './signin/organizations.ts'
 
 /** What the services of people work with. */
 export interface PeopleBackend {
@@ -20,6 +26,25 @@ export interface PeopleBackend {
   readonly redis: RedisServer | undefined
   /** Undefined: mails wait in their queue for a replica that sends them. */
   readonly mail?: MailBackend | undefined
+  /** How and where passwords are hashed. */
+  readonly hashing: Pick<ProcessHasherOptions, 'start' | 'parameters' | 'queue' | 'workers'>
+  /**
+   * What opens the signing keys.
+   * @returns undefined where the settings name no key management service: then no access token is signed
+   */
+  openKeyring(registry: Registry): Pick<KeyManagement, 'unwrap'> | undefined
+}
+
+/** What the rest of the service gives to people. */
+export interface PeopleOptions {
+  /** Whose signing keys sign. */
+  readonly installation: string
+  /** From memory. */
+  readonly organizations: Organizations
+  readonly readAccessToken: SessionParts['readAccessToken']
+  readonly clock: WallClock
+  readonly registry: Registry
+  readonly log: AuthLog
 }
 
 export interface PeopleService {
@@ -34,30 +59,40 @@ export interface PeopleService {
 const mostWindows = 50_000
 
 /** Puts the services of people together. */
-export function openPeople(
-  backend: PeopleBackend,
-  registry: Registry,
-  log: AuthLog,
-): PeopleService {
+export function openPeople(backend: PeopleBackend, options: PeopleOptions): PeopleService {
+  const { pool, publicUrl } = backend
+  const { registry, log } = options
   const mail = backend.mail && openMail(backend.mail, { codes: undefined, registry, log })
   const shared = backend.redis && new SharedWindows(backend.redis, log)
+  const hasher = new ProcessHasher({ ...backend.hashing, log })
+  const newPasswords = new NewPasswords({ hasher, publicUrl })
+  const { starter: _starter, ...sessions } = openSessions(
+    {
+      pool,
+      publicUrl,
+      installation: options.installation,
+      keyring: backend.openKeyring(registry),
+    },
+    { ...options, newPasswords },
+  )
   const people: People = {
+    ...sessions,
     signIn: notBuilt('signIn'),
     registration: notBuilt('registration'),
     passwords: notBuilt('passwords'),
-    invitations: notBuilt('invitations'),
-    members: notBuilt('members'),
-    sessions: notBuilt('sessions'),
   }
   return {
     people,
     windows: shared ?? new MemoryWindows(mostWindows),
     start() {
       shared?.start()
+      sessions.start()
       mail?.start()
     },
     async stop() {
+      sessions.stop()
       await mail?.stop()
+      hasher.stop()
       shared?.stop()
     },
   }

@@ -6,8 +6,12 @@ import { registerOriginCheck } from '../plugins/origin.ts'
 import { registerRateLimits } from '../plugins/ratelimit.ts'
 import { registerTransportCheck } from '../plugins/transport.ts'
 import type { Windows } from '../ratelimit/window.ts'
+import { registerInvitations } from './invitation.ts'
+import { registerMe, registerMembers } from './member.ts'
 import type { PageOptions } from './page/options.ts'
 import { registerPages } from './page/pages.ts'
+import { registerSessions } from './session.ts'
+import { registerRefresh, registerRevocation } from './token.ts'
 
 export interface PeopleSurfaceOptions extends PageOptions {
   readonly hosts: Hosts
@@ -22,11 +26,17 @@ export function registerPeople(framework: FastifyInstance, options: PeopleSurfac
     api.addContentTypeParser('application/json', { parseAs: 'string' }, json)
     await registerEdges(api, options)
     registerSharing(api)
+    registerSessions(api, options)
+    registerRefresh(api, options)
+    registerMe(api, options)
+    registerMembers(api, options)
+    registerInvitations(api, options)
   })
   void framework.register(async (pages) => {
     pages.removeAllContentTypeParsers()
     await registerEdges(pages, options)
     registerPages(pages, options)
+    registerRevocation(pages, options)
   })
 }
 
