@@ -91,6 +91,7 @@ export interface SignIn {
         | 'account_locked'
         | 'email_not_verified'
         | 'sign_in_method_not_allowed'
+        | 'signing_unavailable'
         | 'busy'
       >
   >
@@ -105,7 +106,7 @@ export interface SignIn {
     readonly code: string
     readonly kind: SessionKind
     readonly client: Client
-  }): Promise<StartedSession | Refused<'sign_in_failed'>>
+  }): Promise<StartedSession | Refused<'sign_in_failed' | 'signing_unavailable' | 'busy'>>
 }
 
 export interface Registration {
@@ -124,6 +125,7 @@ export interface Registration {
     | Refused<
         | 'registration_closed'
         | 'organization_name_taken'
+        | 'email_domain_not_allowed'
         | 'password_not_accepted'
         | 'invalid_request'
         | 'busy'

@@ -74,3 +74,18 @@ export async function findOneTimeToken(
   )
   return rows[0]?.subject_id
 }
+
+/** How many tokens of a subject were made in the last seconds, used or not. */
+export async function countOneTimeTokens(
+  tx: Transaction,
+  subjectId: string,
+  purpose: TokenPurpose,
+  seconds: number,
+): Promise<number> {
+  const { rows } = await tx.$client.query<{ n: number }>(
+    `select count(*)::integer as n from cardea.one_time_tokens
+     where subject_id = $1 and purpose = $2 and created_at > now() - make_interval(secs => $3)`,
+    [subjectId, purpose, seconds],
+  )
+  return rows[0]?.n ?? 0
+}

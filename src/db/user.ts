@@ -1,3 +1,4 @@
+import type { PeoplesOrganization } from './member.ts'
 import { literal, type Reading } from './statement.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -75,4 +76,10 @@ export async function insertVerifiedUser(
     `insert into cardea.users (organization_id, id, email, name, email_verified_at) values ($1, $2, $3, $4, now())`,
     [organizationId, id, email, name],
   )
+}
+
+/** The organization that the transaction is for, as far as its people go; undefined when it is not live. */
+export const theirOrganization: Reading<PeoplesOrganization | undefined> = {
+  text: `select id, name, display_name as "displayName", domains, owners, settings from cardea.organizations where deleted_at is null`,
+  decode: ([row]) => row as PeoplesOrganization | undefined,
 }

@@ -39,3 +39,12 @@ function nameOfHost(host: string | undefined, suffix: string | undefined): strin
   const name = lower.slice(0, -suffix.length)
   return name === '' || name.includes('.') ? undefined : name
 }
+
+/**
+ * What stands for an organization that does not exist: whoever names one goes the same way through the same tables, and finds
+ * nobody.
+ */
+export const nowhere: KnownOrganization = {
+  id: '00000000-0000-0000-0000-000000000000',
+  name: '',
+}

@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import { keepDevice, lastSignIns } from '../../db/device.ts'
+import { mailing } from '../../db/mail.ts'
+import { carryOut, type Transaction } from '../../db/transaction.ts'
+import { isDeviceText, mintDevice } from '../../domain/device.ts'
+import { digestToken } from '../../domain/onetimetoken.ts'
+import {
+  type ClientChange,
+  changesOfClient,
+  type SessionClient,
+} from '../../domain/sessionclient.ts'
+import type { Client, SessionKind, StartedSession } from '../people.ts'
+import { deviceNameOf, keptUserAgent } from '../session/devicename.ts'
+import type { SessionStarter } from '../session/start.ts'
+import { auditingDeed } from '../trail.ts'
+
+/** Somebody whose password or code was right. */
+export interface Arrival {
+  readonly organizationId: string
+  readonly user: { readonly id: string; readonly email: string; readonly groups: readonly string[] }
+  /** RFC 8176. */
+  readonly methods: readonly string[]
+  readonly kind: SessionKind
+  readonly client: Client
+}
+
+/** Browsers by which one person is known again. */
+const mostDevices = 20
+/** Former sign-ins that tell what is familiar. */
+const mostSignIns = 50
+/** Seconds for which it helps to be told. */
+const mailUseful = 86_400
+
+/**
+ * Lets somebody in: knows the browser again or keeps it, starts the session, writes down who came, and from where if that is
+ * new. The transaction holds the user's row.
+ * @returns undefined when the user may not sign in any more
+ */
+export async function letIn(
+  tx: Transaction,
+  starter: Pick<SessionStarter, 'start'>,
+  arrival: Arrival,
+): Promise<StartedSession | undefined> {
+  const { organizationId, user, methods, kind, client } = arrival
+  const before = await lastSignIns(tx, user.id, mostSignIns)
+  const device = kind === 'browser' ? await knowBrowser(tx, arrival) : undefined
+  const session = await starter.start(tx, { organizationId, user, methods, device }, kind, client)
+  if (!session) return undefined
+  const now = { address: client.address, deviceName: deviceNameOf(keptUserAgent(client.userAgent)) }
+  const unfamiliar = unfamiliarOf(before, now, device?.known)
+  const deed = {
+    organizationId,
+    userId: user.id,
+    target: { kind: 'session', id: session.sessionId, name: now.deviceName },
+    requestId: client.requestId,
+  } as const
+  const detail = { methods, kind, address: client.address }
+  const target = { kind: 'user', id: user.id, name: user.email } as const
+  await carryOut(
+    tx,
+    [
+      auditingDeed({
+        ...deed,
+        target,
+        action: 'user.signed_in',
+        detail: { ...detail, session: session.sessionId },
+      }),
+      ...(unfamiliar.length > 0
+        ? [
+            auditingDeed({
+              ...deed,
+              action: 'session.unfamiliar',
+              detail: { ...detail, unfamiliar },
+            }),
+          ]
+        : []),
+      ...(unfamiliar.includes('device') ? tellOf(arrival, now) : []),
+    ],
+    [],
+  )
+  return session
+}
+
+/** The text of the cookie stays as it is, whichever organization gave it: one browser is one device, of one or more people. */
+async function knowBrowser(tx: Transaction, { organizationId, user, client }: Arrival) {
+  const text = isDeviceText(client.device) ? client.device : mintDevice(randomBytes(32))
+  const device = { organizationId, userId: user.id, digest: digestToken(text) }
+  return { ...(await keepDevice(tx, device, mostDevices)), text }
+}
+
+/**
+ * What about a sign-in is new for its person; nothing at their first one.
+ * @param known whether the browser is; undefined for a program, which keeps no cookie and is known by its name and network
+ */
+function unfamiliarOf(
+  before: readonly SessionClient[],
+  now: SessionClient,
+  known: boolean | undefined,
+): readonly ClientChange[] {
+  if (before.length === 0) return []
+  const changes = before.map((former) => changesOfClient(former, now))
+  const knownDevice = known ?? changes.some((each) => each.length === 0)
+  const knownNetwork = changes.some((each) => !each.includes('network'))
+  return [
+    ...(knownDevice ? [] : (['device'] as const)),
+    ...(knownNetwork ? [] : (['network'] as const)),
+  ]
+}
+
+function tellOf({ organizationId, user, client }: Arrival, { deviceName }: SessionClient) {
+  return mailing({
+    organizationId,
+    template: 'unfamiliar_sign_in',
+    recipient: user.email,
+    subjectId: user.id,
+    arguments: {
+      device: deviceName,
+      at: new Date().toISOString(),
+      ...(client.address !== undefined && { address: client.address }),
+    },
+    usefulFor: mailUseful,
+  })
+}
