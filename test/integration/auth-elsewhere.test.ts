@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, expect, inject, test } from 'vitest'
-import { findApiKeys } from '../../src/db/credentialindex.ts'
+import { findCredentials } from '../../src/db/credentialindex.ts'
 import { openPool } from '../../src/db/pool.ts'
 import { digestApiKey, mintApiKey } from '../../src/domain/apikey.ts'
 import { startAuth } from '../support/authservice.ts'
@@ -54,7 +54,7 @@ test('a look-up answers with all of the key’s organization, and reads no other
 
   const log = { info: () => {}, warn: () => {} }
   const pool = openPool({ connectionString: database.authUrl, applicationName: 'test', log })
-  const found = await findApiKeys(pool, [digestApiKey(key.text), digestApiKey(text)])
+  const found = await findCredentials(pool, [digestApiKey(key.text), digestApiKey(text)], [])
   expect(found).toMatchObject({
     position: {
       server: expect.stringMatching(/^\d+\/\d+\/[0-9A-F]{8}$/),
@@ -70,10 +70,10 @@ test('a look-up answers with all of the key’s organization, and reads no other
   expect(keys).toContainEqual([key.id, key.secretId, digestApiKey(key.text)])
   expect(keys).toContainEqual([key.id, secretId, digestApiKey(text)])
 
-  const nothing = await findApiKeys(pool, [digestApiKey(mintApiKey('ck', randomBytes(32)))])
+  const nothing = await findCredentials(pool, [digestApiKey(mintApiKey('ck', randomBytes(32)))], [])
   const { position, ...rest } = nothing
   expect(position.server).toBe(found.position.server)
-  expect(Object.values(rest)).toEqual([[], [], [], [], []])
+  expect(Object.values(rest)).toEqual([[], [], [], [], [], [], []])
   await pool.end()
   await records.close()
 })

@@ -1,9 +1,14 @@
 import { beforeEach, expect, test } from 'vitest'
-import { anIndexedApiKey, aPolicy } from '../../../test/support/build/indexed.ts'
+import {
+  anIndexedApiKey,
+  anIndexedOrganization,
+  aPolicy,
+} from '../../../test/support/build/indexed.ts'
 import { digestApiKey } from '../../domain/apikey.ts'
+import { Activity } from '../index/activity.ts'
 import { CredentialIndex } from '../index/credentialindex.ts'
 import { Meters } from '../index/meters.ts'
-import { type Circumstances, decide } from './decide.ts'
+import { type Circumstances, decide, type Surroundings } from './decide.ts'
 import { noQuestion, type Question } from './question.ts'
 
 const text = 'the key'
@@ -17,6 +22,7 @@ const policy = aPolicy({
 const fine: Circumstances = {
   address: '192.0.2.1',
   origin: 'https://app.example',
+  ambient: false,
   now: 1000,
   monotonic: 5000,
   share: 1,
@@ -24,11 +30,13 @@ const fine: Circumstances = {
 const every: Question = { scopes: ['a'], permission: 'scans:run', project: 'scanner' }
 let index: CredentialIndex
 let meters: Meters
+let surroundings: Surroundings
 
 beforeEach(() => {
   index = new CredentialIndex()
   meters = new Meters(() => index)
-  index.setOrganizations([{ id: 'organization', name: 'acme' }])
+  surroundings = { meters, activity: new Activity(() => index), isOwnOrigin: () => false }
+  index.setOrganizations([anIndexedOrganization()])
   index.setProjects([{ organizationId: 'organization', id: projectId, name: 'scanner' }])
   index.setRoles([
     { organizationId: 'organization', id: 'role', name: 'runner', permissions: ['scans:run'] },
@@ -43,7 +51,7 @@ beforeEach(() => {
 function decided(circumstances: Partial<Circumstances> = {}, question: Question = every) {
   const credential = index.find(digestApiKey(text).toString('latin1'))
   if (credential === undefined) throw new Error('it is not in the index')
-  return decide(credential, question, { ...fine, ...circumstances }, meters)
+  return decide(credential, question, { ...fine, ...circumstances }, surroundings)
 }
 
 test('when everything is as it should be, it is allowed, with who it is and what is left', () => {

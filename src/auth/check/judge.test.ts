@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { anIndexedOrganization } from '../../../test/support/build/indexed.ts'
 import { WallClock } from '../clock.ts'
+import { Activity } from '../index/activity.ts'
 import { CredentialIndex } from '../index/credentialindex.ts'
 import { Meters } from '../index/meters.ts'
+import type { Identities } from './identities.ts'
 import { Judge } from './judge.ts'
-import type { CredentialLookup } from './lookup.ts'
 import { noQuestion } from './question.ts'
 import { readRequestHeaders } from './requestheaders.ts'
 
@@ -20,7 +22,7 @@ afterEach(() => {
 /** A judge of one key, which expires; what it says of the key now, at once or after a look-up. */
 function aJudge(late: boolean) {
   const index = new CredentialIndex()
-  index.setOrganizations([{ id: 'organization', name: 'acme' }])
+  index.setOrganizations([anIndexedOrganization()])
   const row = {
     organizationId: 'organization',
     id: 'key',
@@ -37,8 +39,10 @@ function aJudge(late: boolean) {
   const credential = index.find(digest.toString('latin1'))
   const find = () => (late ? Promise.resolve(credential) : credential)
   const judge = new Judge({
-    lookup: { find } as unknown as CredentialLookup,
+    identities: { of: find } as unknown as Identities,
     meters: new Meters(() => index),
+    activity: new Activity(() => index),
+    isOwnOrigin: () => false,
     clock: new WallClock(),
     share: () => 1,
   })

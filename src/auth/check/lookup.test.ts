@@ -1,17 +1,21 @@
 import { beforeEach, expect, test } from 'vitest'
 import { mintApiKey } from '../../domain/apikey.ts'
-import type { Credential } from '../index/credential.ts'
+import type { ApiKeyCredential } from '../index/credential.ts'
 import type { IndexKeeper } from '../index/keeper.ts'
 import { CredentialLookup } from './lookup.ts'
 import { type ReadThrough, UnavailableError } from './readthrough.ts'
 
 const key = mintApiKey('ck', Buffer.alloc(32, 1))
-const credential = { expiresAt: Number.POSITIVE_INFINITY, tenant: { name: 'acme' } } as Credential
+const credential = {
+  kind: 'APIKey',
+  expiresAt: Number.POSITIVE_INFINITY,
+  tenant: { name: 'acme' },
+} as ApiKeyCredential
 const away = new UnavailableError('away', true)
 
 /** What the index has, what PostgreSQL answers, and how long ago the feed was looked at. */
-let indexed: Credential | undefined
-let stored: Credential | Error | undefined
+let indexed: ApiKeyCredential | undefined
+let stored: ApiKeyCredential | Error | undefined
 let staleness: number
 /** Whether the feed took it away. */
 let removed: boolean
@@ -37,7 +41,7 @@ beforeEach(() => {
       async find() {
         asked++
         if (stored instanceof Error) throw stored
-        return stored
+        return { find: () => stored }
       },
     } as unknown as ReadThrough,
     maxStaleness: 2000,

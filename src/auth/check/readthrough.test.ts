@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { anIndexedOrganization } from '../../../test/support/build/indexed.ts'
 import type { Queryable } from '../../db/credentialindex.ts'
 import type { Position } from '../../db/position.ts'
 import { ReadThrough, UnavailableError } from './readthrough.ts'
@@ -33,12 +34,12 @@ beforeEach(() => {
     async query() {
       asked++
       whileAsked()
-      const rest = { projects: [], roles: [], roleBindings: [] }
+      const rest = { projects: [], roles: [], roleBindings: [], sessions: [], accessTokens: [] }
       const row = {
         ...answered,
         ...rest,
         apiKeys: [{ ...key }],
-        organizations: [{ id: 'A', name: 'acme' }],
+        organizations: [anIndexedOrganization({ id: 'A' })],
       }
       return { rows: [row] }
     },
@@ -54,7 +55,10 @@ async function refusal(): Promise<boolean | undefined> {
 }
 
 test('the database that the feed follows is believed', async () => {
-  expect(await readThrough.find(digest)).toMatchObject({ name: 'ci', tenant: { name: 'acme' } })
+  expect((await readThrough.find(digest)).find(digest)).toMatchObject({
+    name: 'ci',
+    tenant: { name: 'acme' },
+  })
 })
 
 test.each([
@@ -87,7 +91,7 @@ test('what the feed sees while the answer is on its way, the answer need not hav
   whileAsked = () => {
     feed.position = { server: '1/5/00000002', snapshot: '120:120:' }
   }
-  expect(await readThrough.find(digest)).toMatchObject({ name: 'ci' })
+  expect((await readThrough.find(digest)).find(digest)).toMatchObject({ name: 'ci' })
 })
 
 test('an answer of the server that the feed has left is not believed', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { presentedCredential, readRequestHeaders } from './requestheaders.ts'
 
-const presented = (...raw: string[]) => presentedCredential(readRequestHeaders(raw))
+const presented = (...raw: string[]) => presentedCredential(readRequestHeaders(raw))?.text
 
 test.each<[string, string[], string | undefined]>([
   ['nothing', [], undefined],

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { anIndexedOrganization } from '../../../test/support/build/indexed.ts'
 import type { Change } from '../../db/changes.ts'
 import type { Queryable } from '../../db/credentialindex.ts'
 import { IndexKeeper } from './keeper.ts'
@@ -49,8 +50,8 @@ const db: Queryable = {
 beforeEach(async () => {
   stored = {
     index_organizations: [
-      { id: 'A', name: 'acme' },
-      { id: 'B', name: 'bolt' },
+      { ...anIndexedOrganization({ id: 'A' }) },
+      { ...anIndexedOrganization({ id: 'B', name: 'bolt' }) },
     ],
     index_roles: [{ organizationId: 'A', id: 'role', name: 'runner', permissions: ['scans:run'] }],
     index_projects: [{ organizationId: 'A', id: 'project', name: 'scanner' }],

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { anIndexedOrganization } from '../../../test/support/build/indexed.ts'
 import { Tenant } from './tenant.ts'
 
 let tenant: Tenant
@@ -6,7 +7,7 @@ const organizationId = 'organization'
 
 beforeEach(() => {
   tenant = new Tenant(organizationId)
-  tenant.setOrganization({ id: organizationId, name: 'acme' })
+  tenant.setOrganization(anIndexedOrganization())
 })
 
 function bind(
@@ -75,6 +76,6 @@ test('a project that was renamed is found by its new name, one that is gone by n
 })
 
 test('no name can break out of a header', () => {
-  tenant.setOrganization({ id: organizationId, name: 'a\r\nx-cardea-roles: owner"' })
+  tenant.setOrganization(anIndexedOrganization({ name: 'a\r\nx-cardea-roles: owner"' }))
   expect(tenant.name).toBe('a%0D%0Ax-cardea-roles:%20owner%22')
 })

@@ -1,5 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { IndexedApiKey } from '../../../src/db/credentialindex.ts'
+import type {
+  IndexedApiKey,
+  IndexedOrganization,
+  IndexedSession,
+} from '../../../src/db/credentialindex.ts'
 import { digestApiKey } from '../../../src/domain/apikey.ts'
 
 export interface PolicyFields {
@@ -36,6 +40,45 @@ export function anIndexedApiKey(
     imported: false,
     createdAt: 0,
     expiresAt: null,
+    ...rest,
+  }
+}
+
+/** A live organization as the index loads it. */
+export function anIndexedOrganization(
+  fields: Partial<IndexedOrganization> = {},
+): IndexedOrganization {
+  return {
+    id: 'organization',
+    name: 'acme',
+    displayName: 'Acme Inc.',
+    domains: [],
+    owners: [],
+    origins: [],
+    sessionsRevokedBefore: null,
+    ...fields,
+  }
+}
+
+/** A session of a browser as the index loads it; its cookie's text is `text`. It ends, and idles, in the far future. */
+export function anIndexedSession(
+  fields: Partial<IndexedSession> & { readonly text?: string } = {},
+): IndexedSession {
+  const { text = randomUUID(), ...rest } = fields
+  return {
+    organizationId: 'organization',
+    id: randomUUID(),
+    userId: 'user',
+    kind: 'browser',
+    digest: digestApiKey(text),
+    email: 'ann@acme.example',
+    groups: [],
+    active: true,
+    revokedBefore: null,
+    authenticatedAt: 0,
+    lastSeenAt: 0,
+    idleTimeout: 1_000_000_000,
+    expiresAt: 4_000_000_000_000,
     ...rest,
   }
 }
