@@ -7,7 +7,7 @@ const steps = [
 ] as const
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always' })
-const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' })
+const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' })
 const minute = new Intl.DateTimeFormat('en-GB', {
   dateStyle: 'long',
   timeStyle: 'short',

@@ -69,7 +69,7 @@ ${newPassword(rules, faults, { label: 'New password', first: true })}
 /** A link that was used, replaced or never there: which of them, nobody is told. */
 export function deadLinkPage(what: string, next: { readonly href: string; readonly text: string }) {
   return entrancePage({
-    title: 'This link is of no use any more',
+    title: 'This link no longer works',
     content: html`<p class="lead">${what}</p>
 <p class="aside"><a class="button" href="${next.href}">${next.text}</a></p>`,
   })

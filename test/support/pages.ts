@@ -27,29 +27,34 @@ export interface PagesSetting {
   registrationOpen: boolean
   methods: readonly string[]
   origins: readonly string[]
-  organizationHosts: string | undefined
   /** What the next service that is asked answers, whatever it is. */
   refusal: ({ readonly refused: string } & Record<string, unknown>) | undefined
   /** What the services were asked, in order. */
   readonly asked: (readonly [what: string, ...args: unknown[]])[]
-  now: number
+  sessions: readonly SessionView[]
+  readonly now: number
   publicUrl: string
 }
 
 /** The pages on services that have one person, Ada of Acme, and answer at once. */
-export async function createPages(): Promise<{ app: FastifyInstance; setting: PagesSetting }> {
+export async function createPages({
+  organizationHosts,
+}: {
+  readonly organizationHosts?: string
+} = {}): Promise<{ app: FastifyInstance; setting: PagesSetting }> {
+  const now = Date.UTC(2026, 10, 21, 9, 30)
   const setting: PagesSetting = {
     signedIn: false,
     registrationOpen: true,
     methods: ['Password', 'EmailCode'],
     origins: ['https://app.acme.example'],
-    organizationHosts: undefined,
     refusal: undefined,
     asked: [],
-    now: Date.UTC(2026, 10, 21, 9, 30),
+    sessions: sessionsAt(now),
+    now,
     publicUrl: 'https://id.example.com',
   }
-  const app = fastify()
+  const app = fastify({ genReqId: () => 'pKQ2vX8sL0aT-4f' })
   app.removeAllContentTypeParsers()
   registerHeaders(app)
   registerAuthentication(app)
@@ -71,9 +76,7 @@ export async function createPages(): Promise<{ app: FastifyInstance; setting: Pa
     get publicUrl() {
       return setting.publicUrl
     },
-    get organizationHosts() {
-      return setting.organizationHosts
-    },
+    organizationHosts,
     judge: judgeOf(setting),
     addresses: new ClientAddresses([]),
     denials: new DenialLog(log),
@@ -189,9 +192,12 @@ function peopleOf(setting: PagesSetting): People {
       remove: unused,
     },
     sessions: {
-      list: async () => sessionsAt(setting.now),
+      list: async () => setting.sessions,
       revoke: async (_person, id) => answer('revoke', [id], { revoked: true }),
-      revokeAll: async (_person, keep) => answer('revokeAll', [keep], { revoked: 2 }),
+      revokeAll: async (_person, keep) => {
+        setting.sessions = setting.sessions.filter(({ current }) => current)
+        return answer('revokeAll', [keep], { revoked: 2 })
+      },
       revokeAllOf: unused,
       end: async () => {
         setting.signedIn = false
