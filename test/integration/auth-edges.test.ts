@@ -1,16 +1,31 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask } from '../support/ask.ts'
-import { peoplesSettings, type RunningAuth, startAuth } from '../support/authservice.ts'
+import { eventually, peoplesSettings, type RunningAuth, startAuth } from '../support/authservice.ts'
+import { aPerson, openReplicas, signIn } from '../support/peopleservices.ts'
 import { testDatabase } from '../support/postgres.ts'
 import { sendRaw } from '../support/rawhttp.ts'
+import { Records } from '../support/records.ts'
 
 const database = await testDatabase()
+const records = await Records.open(database.superuserUrl)
+/** The cookie of somebody whose organization has pages at app.acme.example. */
+let cookie: string
+let accessToken: string
 /** As from behind a proxy that speaks TLS. */
 let remote: RunningAuth
 /** As on one's own machine. */
 let local: RunningAuth
 
 beforeAll(async () => {
+  const [acme, stranger] = [await records.organization('acme'), await records.organization()]
+  await allowOrigin(acme, 'https://app.acme.example')
+  await allowOrigin(stranger, 'https://app.stranger.example')
+  const [replica] = await openReplicas(database, records, 1)
+  const person = await aPerson(records, acme, { email: 'ada@acme.example', roles: ['admin'] })
+  const browser = await signIn(replica, person, 'browser')
+  cookie = `__Host-cardea_session=${browser.session.cookie}`
+  accessToken = (await signIn(replica, person, 'token')).session.accessToken
+  await replica.stop()
   const hosts = { CARDEA_ORGANIZATION_HOSTS: '.id.example.com' }
   remote = await startAuth(database.authUrl, {
     CARDEA_PUBLIC_URL: 'https://id.example.com',
@@ -20,6 +35,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await Promise.all([remote.stop(), local.stop()])
+  await records.close()
   await database.drop()
 })
 
@@ -43,6 +59,13 @@ async function through(path: string, headers: Headers = {}, method = 'GET', body
   return { status, body: text, header: (name: string) => answer.all(name).join(' & ') }
 }
 
+const statusOf = async (...question: Parameters<typeof through>) =>
+  (await through(...question)).status
+const allowOrigin = (organization: string, origin: string) =>
+  records.client.query('update cardea.organizations set settings = $2 where id = $1', [
+    organization,
+    { origins: [origin] },
+  ])
 const codeOf = (body: string) => (JSON.parse(body) as { code: string }).code
 
 describe('every answer tells browsers what they must not do with it', () => {
@@ -198,4 +221,207 @@ describe('TRACE and methods that nobody knows (ASVS 13.4.4)', () => {
       expect(answer.body).not.toContain('x-forwarded')
     },
   )
+})
+
+const json = { 'content-type': 'application/json' }
+const form = { 'content-type': 'application/x-www-form-urlencoded' }
+const own = { origin: 'https://id.example.com', 'sec-fetch-site': 'same-origin' }
+
+describe('what another site has a browser do (ASVS 3.5.1)', () => {
+  const change = (headers: Headers, body = '{"name":"Ada"}') =>
+    through('/api/auth/me', { ...json, ...headers }, 'PATCH', body)
+
+  test('is not what one of our own pages does', async () => {
+    await eventually(() => statusOf('/api/auth/me', { cookie })).toBe(200)
+    expect((await change({ cookie, ...own })).status).toBe(200)
+    expect((await change({ cookie, origin: own.origin })).status).toBe(200)
+  })
+
+  test.each<[string, Headers]>([
+    ['from another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
+    ['from a neighbour', { origin: 'https://evil.id.example.com', 'sec-fetch-site': 'same-site' }],
+    ['from another site, in an old browser', { origin: 'https://evil.example' }],
+    ['from a frame without an origin', { origin: 'null' }],
+    ['that says nothing of where it comes from', {}],
+    ['from a page that the organization shares with', { origin: 'https://app.acme.example' }],
+  ])('is refused where a cookie comes along: %s', async (_name, headers) => {
+    const answer = await change({ cookie, ...headers })
+    expect([answer.status, codeOf(answer.body)]).toEqual([403, 'csrf_refused'])
+  })
+
+  test('is refused where a cookie comes along beside another credential', async () => {
+    const headers = { cookie, authorization: `Bearer ${accessToken}` }
+    expect((await change({ ...headers, origin: 'https://evil.example' })).status).toBe(403)
+  })
+
+  test('an access token is no cookie: a program needs no origin', async () => {
+    expect((await change({ authorization: `Bearer ${accessToken}` })).status).toBe(200)
+  })
+
+  test.each(['/login', '/register', '/forgot', '/api/auth/accept', '/api/auth/refresh'])(
+    'is refused where nobody is signed in yet (ASVS 7.6.2): %s',
+    async (path) => {
+      const answer = await through(path, { ...form, origin: 'https://evil.example' }, 'POST', 'a=b')
+      expect([answer.status, codeOf(answer.body)]).toEqual([403, 'csrf_refused'])
+      expect(answer.header('set-cookie')).toBe('')
+    },
+  )
+
+  test('a cookie is no credential for the routes of programs, from wherever', async () => {
+    const headers = { ...form, cookie, origin: 'https://evil.example' }
+    expect(await statusOf('/oauth2/introspect', headers, 'POST', 'token=x')).toBe(403)
+  })
+})
+
+describe('a body that a form of another site can send (ASVS 3.5.2)', () => {
+  test.each([
+    ['text/plain'],
+    ['application/x-www-form-urlencoded'],
+    ['multipart/form-data; boundary=x'],
+    ['text/json'],
+    ['application/jsonp'],
+    [''],
+  ])('is none of the API, whatever it claims: %s', async (type) => {
+    const headers = { cookie, ...own, 'content-type': type }
+    const answer = await through('/api/auth/me', headers, 'PATCH', '{"name":"Eve"}')
+    expect([answer.status, codeOf(answer.body)]).toEqual([415, 'unsupported_media_type'])
+  })
+})
+
+describe('a body of JSON is taken as it is, or not at all (ASVS 15.3.3, 15.3.5, 15.3.6)', () => {
+  const send = (body: string) => through('/api/auth/me', { cookie, ...own, ...json }, 'PATCH', body)
+
+  test.each([
+    ['a prototype', '{"name":"a","__proto__":{"admin":true}}'],
+    ['a constructor', '{"name":"a","constructor":{"prototype":{"admin":true}}}'],
+    ['a field that nobody asked for', '{"name":"a","email":"eve@acme.example"}'],
+    ['a list for a text', '{"name":["a"]}'],
+    ['an object for a text', '{"name":{"$ne":""}}'],
+    ['nothing', ''],
+    ['no object', '"a"'],
+    ['half of it', '{"name":'],
+    ['a field twice', '{"name":"a","name":"b"}'],
+    ['a field twice, once in other characters', '{"name":"a","\\u006eame":"b"}'],
+    ['a byte order mark', '\ufeff{"name":"a"}'],
+  ])('%s is refused', async (_name, body) => {
+    const answer = await send(body)
+    expect([answer.status, codeOf(answer.body)]).toEqual([400, 'invalid_request'])
+  })
+
+  test('more than there may be is refused', async () => {
+    const answer = await send(JSON.stringify({ name: 'x'.repeat(70_000) }))
+    expect([answer.status, codeOf(answer.body)]).toEqual([413, 'body_too_large'])
+  })
+})
+
+describe('pages of other origins (ASVS 3.4.2)', () => {
+  const preflight = (origin: string) =>
+    through(
+      '/api/auth/me',
+      { origin, 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'x' },
+      'OPTIONS',
+    )
+  const headersOf = (answer: Awaited<ReturnType<typeof through>>) => ({
+    origin: answer.header('access-control-allow-origin'),
+    credentials: answer.header('access-control-allow-credentials'),
+  })
+  const nothing = { origin: '', credentials: '' }
+
+  test('may ask where an organization lists them', async () => {
+    const answer = await preflight('https://app.acme.example')
+    expect(answer.status).toBe(204)
+    expect(headersOf(answer)).toEqual({ origin: 'https://app.acme.example', credentials: 'true' })
+    expect(answer.header('access-control-allow-headers')).toBe(
+      'Authorization, Content-Type, X-API-Key',
+    )
+    expect(answer.header('vary')).toMatch(/origin/i)
+  })
+
+  test.each([
+    'https://evil.example',
+    'https://app.acme.example.evil.example',
+    'http://app.acme.example',
+    'https://APP.acme.example',
+    'null',
+    '*',
+  ])('may not ask otherwise: %s', async (origin) => {
+    const answer = await preflight(origin)
+    expect(answer.status).toBe(405)
+    expect(headersOf(answer)).toEqual(nothing)
+  })
+
+  test('read what their own organization asked for', async () => {
+    const bearer = { authorization: `Bearer ${accessToken}` }
+    const answer = await through('/api/auth/me', { ...bearer, origin: 'https://app.acme.example' })
+    expect(answer.status).toBe(200)
+    expect(headersOf(answer)).toEqual({ origin: 'https://app.acme.example', credentials: 'true' })
+  })
+
+  test.each([
+    ['another organization lists', 'https://app.stranger.example'],
+    ['nobody lists', 'https://evil.example'],
+    ['has no name', 'null'],
+  ])('read nothing when it is an origin that %s', async (_name, origin) => {
+    for (const credential of [{ cookie }, { authorization: `Bearer ${accessToken}` }]) {
+      const answer = await through('/api/auth/me', { ...credential, origin })
+      expect(headersOf(answer)).toEqual(nothing)
+    }
+  })
+
+  test('read no page, and nothing where nobody is known', async () => {
+    const origin = 'https://app.acme.example'
+    expect(headersOf(await through('/account', { cookie, origin }))).toEqual(nothing)
+    expect(headersOf(await through('/api/auth/me', { origin }))).toEqual(nothing)
+  })
+})
+
+describe('whoever is not signed in (ASVS 2.4.1, 6.3.1)', () => {
+  const attempt = (address: string, body: string) =>
+    through('/api/auth/refresh', { ...json, 'x-forwarded-for': address }, 'POST', body)
+
+  test('is limited by the address, and told when to come again', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 125 }, () => attempt('198.51.100.1', '{"refresh_token":"x"}')),
+    )
+    const limited = answers.filter(({ status }) => status === 429)
+    expect(limited).toHaveLength(5)
+    const [answer] = limited
+    expect(codeOf(answer?.body ?? '')).toBe('too_many_requests')
+    expect(Number(answer?.header('retry-after'))).toBeGreaterThan(0)
+    expect(answer?.header('ratelimit-policy')).toBe('"address";q=120;w=60')
+    expect(answer?.header('ratelimit')).toMatch(/^"address";r=0;t=[0-9]+$/)
+    expect((await attempt('198.51.100.2', '{"refresh_token":"x"}')).status).toBe(400)
+  })
+
+  test('has one limit for a network of IPv6, in every spelling', async () => {
+    const addresses = [
+      '2001:db8::1',
+      '2001:DB8:0:0::2',
+      '2001:0db8:0000:0000:ffff::',
+      '[2001:db8::3]:99',
+    ]
+    const answers = await Promise.all(
+      Array.from({ length: 124 }, (_, at) => attempt(addresses[at % 4] ?? '', '{}')),
+    )
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(4)
+  })
+
+  test('cannot pass an address off as another one', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 122 }, (_, at) => attempt(`10.0.0.${at}, 198.51.100.7`, '{}')),
+    )
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(2)
+  })
+
+  test('does not take away from those who are', async () => {
+    const headers = { cookie, 'x-forwarded-for': '198.51.100.1' }
+    expect(
+      await statusOf(
+        '/api/auth/sessions/revoke-all',
+        { ...headers, ...own, ...json },
+        'POST',
+        '{}',
+      ),
+    ).toBe(400)
+  })
 })

@@ -2,6 +2,7 @@ import cookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
 import { registerSharing } from '../plugins/cors.ts'
 import type { Hosts } from '../plugins/hosts.ts'
+import { registerJson } from '../plugins/json.ts'
 import { registerOriginCheck } from '../plugins/origin.ts'
 import { registerRateLimits } from '../plugins/ratelimit.ts'
 import { registerTransportCheck } from '../plugins/transport.ts'
@@ -21,9 +22,7 @@ export interface PeopleSurfaceOptions extends PageOptions {
 /** The routes of people: the HTTP API, which takes JSON and nothing else, and the pages, which take forms. */
 export function registerPeople(framework: FastifyInstance, options: PeopleSurfaceOptions): void {
   void framework.register(async (api) => {
-    const json = api.getDefaultJsonParser('error', 'error')
-    api.removeAllContentTypeParsers()
-    api.addContentTypeParser('application/json', { parseAs: 'string' }, json)
+    registerJson(api)
     await registerEdges(api, options)
     registerSharing(api)
     registerSessions(api, options)

@@ -8,6 +8,7 @@ import {
   requireScopeThat,
   turnAway,
 } from '../plugins/authentication.ts'
+import { registerJson } from '../plugins/json.ts'
 import type { Resolution, ResolveRequest, Vault, VaultRefusal } from '../vault/vault.ts'
 
 /** For every provider; with `:` and the name of one behind it, for that one. */
@@ -63,9 +64,7 @@ export function registerProviderCredentials(
   const mayDo = (scope: string) => scope === resolveScope || scope.startsWith(`${resolveScope}:`)
   // In a context of its own: this route takes JSON alone, and no other does.
   void framework.register(async (context) => {
-    const json = context.getDefaultJsonParser('error', 'error')
-    context.removeAllContentTypeParsers()
-    context.addContentTypeParser('application/json', { parseAs: 'string' }, json)
+    registerJson(context)
     context.post('/v1/provider-credentials/resolve', {
       onRequest: requireScopeThat(mayDo, resolveScope, options),
       handler: async (request, reply) => {
