@@ -21,7 +21,7 @@ beforeAll(async () => {
   ;[replica] = await openReplicas(database, records, 1)
 })
 afterAll(async () => {
-  await replica.stop()
+  await replica.close()
   await records.close()
   await database.drop()
 })

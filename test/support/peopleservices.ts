@@ -25,11 +25,13 @@ export const client: Client = {
 /** The services of one replica, without HTTP. */
 export interface PeopleReplica extends OpenSessions {
   readonly pool: Pool
-  stop(): Promise<void>
+  close(): Promise<void>
 }
 
-const kek = localKeyManagement(() => keyFile)
 const keyFile = randomBytes(32).toString('base64')
+const kek = localKeyManagement(() => keyFile)
+/** What opens the signing keys of `giveSigningKey`. */
+export const keyring = keyringOf(kek).of(null)
 const nothing = (): void => {}
 const log = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
@@ -40,7 +42,6 @@ export async function openReplicas<const N extends 1 | 2>(
   count: N,
 ): Promise<N extends 1 ? [PeopleReplica] : [PeopleReplica, PeopleReplica]> {
   await giveSigningKey(records)
-  const keyring = keyringOf(kek).of(null)
   const replicas = await Promise.all(
     Array.from({ length: count }, async () => {
       const pool = openPool({
@@ -57,8 +58,7 @@ export async function openReplicas<const N extends 1 | 2>(
         log,
       })
       if (open.signer instanceof SigningKeys) await open.signer.load()
-      const stop = () => pool.end()
-      return { ...open, pool, stop }
+      return { ...open, pool, close: () => pool.end() }
     }),
   )
   return replicas as N extends 1 ? [PeopleReplica] : [PeopleReplica, PeopleReplica]
