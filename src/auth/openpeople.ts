@@ -5,12 +5,16 @@ import type { WallClock } from './clock.ts'
 import type { AuthLog } from './log.ts'
 import { type MailBackend, openMail } from './mail/open.ts'
 import { NewPasswords } from './password/newpassword.ts'
+import { PasswordService } from './password/passwords.ts'
 import { ProcessHasher, type ProcessHasherOptions } from './password/processhasher.ts'
 import type { People } from './people.ts'
 import { type RedisServer, SharedWindows } from './ratelimit/redis.ts'
 import { MemoryWindows, type Windows } from './ratelimit/window.ts'
+import { RegistrationService } from './registration/registration.ts'
 import { openSessions, type SessionParts } from './session/open.ts'
+import { EmailCodeMinter } from './signin/codeminting.ts'
 import type { Organizations } from './signin/organizations.ts'
+import { SignInService } from './signin/signin.ts'
 
 /** What the services of people work with. */
 export interface PeopleBackend {
@@ -62,11 +66,14 @@ const mostWindows = 50_000
 export function openPeople(backend: PeopleBackend, options: PeopleOptions): PeopleService {
   const { pool, publicUrl } = backend
   const { registry, log } = options
-  const mail = backend.mail && openMail(backend.mail, { codes: undefined, registry, log })
-  const shared = backend.redis && new SharedWindows(backend.redis, log)
   const hasher = new ProcessHasher({ ...backend.hashing, log })
+  const codes = new EmailCodeMinter(hasher)
+  const mail = backend.mail && openMail(backend.mail, { codes, registry, log })
+  const codes = new EmailCodeMinter(hasher)
+  const mail = backend.mail && openMail(backend.mail, { codes, registry, log })
+  const shared = backend.redis && new SharedWindows(backend.redis, log)
   const newPasswords = new NewPasswords({ hasher, publicUrl })
-  const { starter: _starter, ...sessions } = openSessions(
+  const { starter, ...sessions } = openSessions(
     {
       pool,
       publicUrl,
@@ -77,9 +84,26 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   )
   const people: People = {
     ...sessions,
-    signIn: notBuilt('signIn'),
-    registration: notBuilt('registration'),
-    passwords: notBuilt('passwords'),
+    signIn: new SignInService({
+      ...backend,
+      organizations: options.organizations,
+      hasher,
+      starter,
+    }),
+    registration: new RegistrationService({
+      pool,
+      organizations: options.organizations,
+      newPasswords,
+      allowed: backend.selfService,
+      domains: [],
+    }),
+    passwords: new PasswordService({
+      ...backend,
+      organizations: options.organizations,
+      hasher,
+      newPasswords,
+      starter,
+    }),
   }
   return {
     people,
@@ -96,12 +120,4 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
       shared?.stop()
     },
   }
-}
-
-function notBuilt(part: string): never {
-  return new Proxy({} as never, {
-    get: (_target, method) => () => {
-      throw new Error(`not built yet: ${part}.${String(method)}`)
-    },
-  })
 }
