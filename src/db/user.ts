@@ -59,25 +59,6 @@ export async function verifyUser(tx: Transaction, id: string): Promise<void> {
   )
 }
 
-/** A user who has shown that the address is theirs. */
-export interface NewUser {
-  readonly organizationId: string
-  readonly id: string
-  /** Canonical. */
-  readonly email: string
-  readonly name: string
-}
-
-export async function insertVerifiedUser(
-  tx: Transaction,
-  { organizationId, id, email, name }: NewUser,
-): Promise<void> {
-  await tx.$client.query(
-    `insert into cardea.users (organization_id, id, email, name, email_verified_at) values ($1, $2, $3, $4, now())`,
-    [organizationId, id, email, name],
-  )
-}
-
 /** The organization that the transaction is for, as far as its people go; undefined when it is not live. */
 export const theirOrganization: Reading<PeoplesOrganization | undefined> = {
   text: `select id, name, display_name as "displayName", domains, owners, settings from cardea.organizations where deleted_at is null`,

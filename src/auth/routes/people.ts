@@ -11,7 +11,10 @@ import { registerInvitations } from './invitation.ts'
 import { registerMe, registerMembers } from './member.ts'
 import type { PageOptions } from './page/options.ts'
 import { registerPages } from './page/pages.ts'
+import { registerPasswords } from './password.ts'
+import { registerRegistration } from './registration.ts'
 import { registerSessions } from './session.ts'
+import { registerSignIn } from './signin.ts'
 import { registerRefresh, registerRevocation } from './token.ts'
 
 export interface PeopleSurfaceOptions extends PageOptions {
@@ -25,6 +28,9 @@ export function registerPeople(framework: FastifyInstance, options: PeopleSurfac
     registerJson(api)
     await registerEdges(api, options)
     registerSharing(api)
+    registerSignIn(api, options)
+    registerRegistration(api, options)
+    registerPasswords(api, options)
     registerSessions(api, options)
     registerRefresh(api, options)
     registerMe(api, options)

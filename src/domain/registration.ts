@@ -1,0 +1,47 @@
+/** Where people and programs look for something else than an organization. */
+const reserved = new Set([
+  'account',
+  'admin',
+  'api',
+  'app',
+  'auth',
+  'cardea',
+  'check',
+  'docs',
+  'help',
+  'id',
+  'localhost',
+  'login',
+  'mail',
+  'oauth',
+  'oauth2',
+  'root',
+  'scim',
+  'sso',
+  'static',
+  'status',
+  'support',
+  'system',
+  'v1',
+  'well-known',
+  'www',
+])
+const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const shortestName = 2
+
+const sentences = {
+  name: 'The short name must be 2 to 63 lower-case letters, digits and inner hyphens.',
+  reserved: 'This short name is kept for the service itself.',
+  displayName: 'The name of the organization must be one line of 1 to 120 characters.',
+} as const
+
+/** Why an organization cannot be called so: sentences for people; none when it can. */
+export function objectionsToOrganization(name: string, displayName: string): readonly string[] {
+  const line = displayName.trim()
+  const isLine = line.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(line)
+  return [
+    ...(label.test(name) && name.length >= shortestName ? [] : [sentences.name]),
+    ...(reserved.has(name) || name.startsWith('xn--') ? [sentences.reserved] : []),
+    ...(isLine && line !== '' && line.length <= 120 ? [] : [sentences.displayName]),
+  ]
+}
