@@ -69,8 +69,6 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   const hasher = new ProcessHasher({ ...backend.hashing, log })
   const codes = new EmailCodeMinter(hasher)
   const mail = backend.mail && openMail(backend.mail, { codes, registry, log })
-  const codes = new EmailCodeMinter(hasher)
-  const mail = backend.mail && openMail(backend.mail, { codes, registry, log })
   const shared = backend.redis && new SharedWindows(backend.redis, log)
   const newPasswords = new NewPasswords({ hasher, publicUrl })
   const { starter, ...sessions } = openSessions(
