@@ -13,7 +13,7 @@ export const stylesheet = `
   :root { ${variables(dark)} }
 }
 *, *::before, *::after { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; scroll-behavior: smooth; }
+html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
   margin: 0;
   min-height: 100vh;
@@ -141,8 +141,9 @@ form.inline { margin: 0; display: inline-flex; }
   .room .card form.inline > button { width: auto; }
   .sessions > li { align-items: flex-start; }
 }
-@media (prefers-reduced-motion: reduce) {
-  *, *::before, *::after { transition: none; animation: none; scroll-behavior: auto; }
+@media (prefers-reduced-motion: no-preference) {
+  html { scroll-behavior: smooth; }
+  a, button, input { transition: background-color 120ms, border-color 120ms, color 120ms; }
 }
 @media (prefers-contrast: more) {
   .card, input, .who { border-color: var(--ink); }
