@@ -59,9 +59,10 @@ function observeChecks(registry: Registry, statistics: CheckStatistics): void {
 
 function observeIndex(registry: Registry, { keeper, feed, usage }: MetricsSources): void {
   const entries = 'Live credentials in the index.'
-  gauge(registry, 'cardea_index_entries', entries, ['kind'], (metric) =>
-    metric.set({ kind: 'api_key' }, keeper.index.size),
-  )
+  gauge(registry, 'cardea_index_entries', entries, ['kind'], (metric) => {
+    metric.set({ kind: 'api_key' }, keeper.index.size)
+    metric.set({ kind: 'session' }, keeper.index.sessions)
+  })
   const staleness = 'How old the state may be that the index has; +Inf before it was loaded.'
   gauge(registry, 'cardea_index_staleness_seconds', staleness, [], (metric) =>
     metric.set(feed.staleness() / 1000),
