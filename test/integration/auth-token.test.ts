@@ -123,10 +123,10 @@ test('of a hundred uses at once on two replicas exactly one succeeds', async () 
   const { session } = await started()
   const outcomes = await Promise.all(
     Array.from({ length: 100 }, (_, n) =>
-      replicas[n % 2]?.sessions.refresh(session.refreshToken, client),
+      (n % 2 === 0 ? replicas[0] : replicas[1]).sessions.refresh(session.refreshToken, client),
     ),
   )
-  expect(outcomes.filter((outcome) => outcome && !('refused' in outcome))).toHaveLength(1)
+  expect(outcomes.filter((outcome) => !('refused' in outcome))).toHaveLength(1)
   expect(await sessionRow(session.sessionId)).toMatchObject({ revoked_for: 'refresh_reused' })
   const reused = (await eventsOf(session.sessionId)).filter((each) => each.endsWith('reused'))
   expect(reused).toHaveLength(1)
@@ -277,9 +277,9 @@ test('whoever revokes an access token ends that one alone', async () => {
 })
 
 /** Signing keys that are opened by this. */
-function keysOf(keyring: Pick<KeyManagement, 'unwrap'>, installation: string): SigningKeys {
+function keysOf(by: Pick<KeyManagement, 'unwrap'>, installation: string): SigningKeys {
   const clock = new WallClock()
-  return new SigningKeys({ pool: replica.pool, installation, keyring, clock, log })
+  return new SigningKeys({ pool: replica.pool, installation, keyring: by, clock, log })
 }
 const claims = {} as Parameters<SigningKeys['sign']>[0]
 
