@@ -1,5 +1,5 @@
 import type { Queryable } from './credentialindex.ts'
-import { insertion, integer, literal, type Reading, readingsOf } from './statement.ts'
+import { insertion, literal, type Reading, readingsOf } from './statement.ts'
 import { mails } from './tables/mail.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -46,19 +46,20 @@ export interface OutgoingMail {
 
 /** Puts a mail into the queue, in the transaction of what it tells of. One that waits for the same is superseded. */
 export function mailing(mail: OutgoingMail): readonly string[] {
-  const { usefulFor, template, subjectId } = mail
+  const { template, subjectId } = mail
   const superseded =
     subjectId === undefined
       ? []
       : [
           `update cardea.mails set state = 'superseded' where state = 'queued' and template = ${literal(template)} and subject_id = ${literal(subjectId)}`,
         ]
-  const row = { ...mail, expiresAt: new Date(Date.now() + integerOf(usefulFor) * 1000) }
-  return [...superseded, insertion(mails, [row])]
+  return [...superseded, queueing(mail)]
 }
 
-function integerOf(value: number): number {
-  return Number(integer(value))
+/** Puts a mail into the queue whose subject has none there. */
+export function queueing(mail: OutgoingMail): string {
+  if (!Number.isSafeInteger(mail.usefulFor)) throw new TypeError('a time is in whole seconds')
+  return insertion(mails, [{ ...mail, expiresAt: new Date(Date.now() + mail.usefulFor * 1000) }])
 }
 
 /** A mail that was taken from the queue of all tenants. */

@@ -52,9 +52,24 @@ export function updateOrganization(id: string, values: Partial<OrganizationRow>)
 
 /** Deletes the organization and everything that hangs on it, the audit trail aside. The tenant is the transaction's. */
 export function purgeOrganization(id: string): readonly string[] {
-  const children = ['role_bindings', 'api_keys', 'provider_credentials', 'roles', 'projects']
   return [...children.map((table) => `delete from cardea.${table}`), deletion(organizations, [id])]
 }
+
+/** What is deleted by hand, in this order; the rest goes along. */
+const children = [
+  'role_bindings',
+  'api_keys',
+  'provider_credentials',
+  'roles',
+  'invitations',
+  'projects',
+  'users',
+  'registrations',
+  'one_time_tokens',
+  'revoked_access_tokens',
+  'sign_in_failures',
+  'mails',
+]
 
 /** Makes the transactions that ask this of one organization come one after the other, until each one's commit. */
 export async function serializeOrganization(tx: Transaction, id: string): Promise<void> {
@@ -77,11 +92,12 @@ export async function countRecords(
   }
 }
 
-/** Deletes a project for good, with the keys, bindings and provider credentials of it that are retained or were made through the API. */
+/** Deletes a project for good, with the keys, bindings, invitations and provider credentials of it that are retained or were made through the API. */
 export function purgeProject(id: string): readonly string[] {
   const ofProject = `where project_id = ${literal(id)}`
   return [
     `delete from cardea.role_bindings ${ofProject}`,
+    `delete from cardea.invitations ${ofProject}`,
     `delete from cardea.api_keys ${ofProject}`,
     `delete from cardea.provider_credentials ${ofProject}`,
     deletion(projects, [id]),

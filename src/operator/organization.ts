@@ -16,8 +16,10 @@ import {
   theOrganization,
   updateOrganization,
 } from '../db/organization.ts'
+import { type Owners, peopleOfOwners } from '../db/ownerinvitation.ts'
 import { carryOut, inOrganization, type Transaction } from '../db/transaction.ts'
 import { defaultApiKeyPrefix } from '../domain/apikey.ts'
+import { decideOwnerInvitations, ownerInvitationLifetime } from '../domain/ownerinvitation.ts'
 import { ownedBy } from '../domain/ownership.ts'
 import { decideRecord, type RecordAction } from '../domain/record.ts'
 import { ConflictError } from '../k8s/errors.ts'
@@ -41,12 +43,15 @@ import { driftEvents } from './drift.ts'
 import { chosenKey } from './encryptionkey/choice.ts'
 import { lineOf } from './encryptionkey/reference.ts'
 import { keyTrouble } from './keytrouble.ts'
+import { ownerStatements } from './owners.ts'
 import { unwatched } from './unwatched.ts'
 
 interface Applied {
   readonly id: string
   readonly action: RecordAction
   readonly encryptionKey: OrganizationRow['encryptionKey']
+  /** When the first invitation of an owner expires. */
+  readonly invitationEnds: Date | undefined
 }
 
 /** An Organization is a row of `organizations`, which is the tenant itself. */
@@ -71,12 +76,13 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     if ('outcome' in claimed) return claimed
     const applied = await this.#apply(organization, claimed.id, context)
     if ('outcome' in applied) return applied
-    const { id, action, encryptionKey } = applied
+    const { id, action, encryptionKey, invitationEnds } = applied
     const line = encryptionKey && describeReference(encryptionKey as KeyReference)
     return done<OrganizationStatus>(`Organization "${organization.metadata.name}" is in force.`, {
       reason: 'Succeeded',
       status: { id, ...(line !== null && { encryptionKey: line }) },
       events: driftEvents(deps, organization, action),
+      ...(invitationEnds && { requeueAt: invitationEnds }),
     })
   }
 
@@ -87,7 +93,9 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     const found = await findOrganization(deps.pool, ownerOf(deps, organization))
     if (found) {
       const purge = (organization.spec.deletionPolicy ?? defaultDeletionPolicy) === 'Delete'
-      await this.#write(found.id, (tx, row) => removeOrganization(tx, row, purge, context.now()))
+      await this.#write(found.id, [], (tx, row) =>
+        removeOrganization(tx, row, purge, context.now()),
+      )
     }
     return done<OrganizationStatus>('The organization is deleted.')
   }
@@ -130,11 +138,14 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     const owner = ownerOf(deps, organization)
     const id = existing ?? (await this.#freeId(organization))
     const reader = { organizationId: id, actor: operatorActor }
-    const read = async (_tx: unknown, row?: OrganizationRow, dataKey?: DataKeyRow) => ({
-      row,
-      dataKey,
-    })
-    const readings = [theOrganization, dataKeyOf()] as const
+    const owners = organization.spec.owners ?? []
+    const readings = [theOrganization, dataKeyOf(), peopleOfOwners(owners)] as const
+    const read = async (
+      _tx: unknown,
+      row: OrganizationRow | undefined,
+      dataKey: DataKeyRow | undefined,
+      people: Owners,
+    ) => ({ row, dataKey, people })
     const seen = await inOrganization(deps.pool, reader, read, readings)
     const choice = chosenKey(organization, seen.row, context)
     if ('outcome' in choice) return choice
@@ -150,16 +161,24 @@ export class OrganizationReconciler implements Reconciler<Organization> {
           applied: isApplied(organization) && keyIsApplied(organization, encryptionKey),
         },
       )
+    const invitations = ({ accounts, pending }: Owners) =>
+      decideOwnerInvitations(owners, accounts, pending, context.now())
     const planned = decide(seen.row)
+    const wanted = ownerStatements(id, invitations(seen.people))
     const whole = { ...values, ...ownedBy(owner), id, name: owner.name }
     const action =
-      planned.action === 'none'
+      planned.action === 'none' && wanted.length === 0
         ? planned
-        : await this.#write(id, (tx, row) => writeOrganization(tx, decide(row), whole))
+        : await this.#write(id, owners, (tx, row, people) =>
+            writeOrganization(tx, decide(row), whole, ownerStatements(id, invitations(people))),
+          )
     if (action.action === 'update' && action.fields.includes('encryptionKey')) deps.rotateSoon()
     const tenant = { ...whole, organizationId: id }
     const objection = seen.dataKey ? undefined : await this.#firstDataKey(tenant, context)
-    return objection ?? { id, action, encryptionKey }
+    const { next } = invitations(seen.people)
+    const invitationEnds =
+      wanted.length > 0 ? new Date(context.now().getTime() + ownerInvitationLifetime) : next
+    return objection ?? { id, action, encryptionKey, invitationEnds }
   }
 
   /** Every organization has a data key, so that what is to be sealed need not wait for the KMS. */
@@ -190,11 +209,12 @@ export class OrganizationReconciler implements Reconciler<Organization> {
 
   #write<T>(
     organizationId: string,
-    work: (tx: Transaction, row: OrganizationRow | undefined) => Promise<T>,
+    owners: readonly string[],
+    work: (tx: Transaction, row: OrganizationRow | undefined, people: Owners) => Promise<T>,
   ): Promise<T> {
     const deps = this.#deps
     const tenant = { organizationId, actor: operatorActor, fence: deps.fence() }
-    return inOrganization(deps.pool, tenant, work, [theOrganization])
+    return inOrganization(deps.pool, tenant, work, [theOrganization, peopleOfOwners(owners)])
   }
 }
 
@@ -206,24 +226,28 @@ function keyIsApplied(
   return (status?.encryptionKey ?? null) === lineOf(encryptionKey)
 }
 
+/** @param further what is written with it, once the organization is there */
 async function writeOrganization(
   tx: Transaction,
   action: RecordAction,
   values: ReturnType<typeof organizationValues> &
     ReturnType<typeof ownedBy> &
     Pick<OrganizationRow, 'id' | 'name' | 'encryptionKey'>,
+  further: readonly string[],
 ): Promise<RecordAction> {
   if (action.action === 'conflict')
     throw new ConflictError('another took the organization meanwhile')
   const record = { organizationId: values.id, id: values.id, name: values.name }
   if (action.action === 'insert') {
     const event = recordEvent('organization', 'created', record)
-    await carryOut(tx, [insertOrganization(values), auditing(event)], [])
+    await carryOut(tx, [insertOrganization(values), auditing(event), ...further], [])
   } else if (action.action === 'update') {
     const verb = action.why === 'drifted' ? 'drift_repaired' : action.why
     const event = recordEvent('organization', verb, record, { fields: action.fields })
     const revived = { ...values, deletedAt: null }
-    await carryOut(tx, [updateOrganization(values.id, revived), auditing(event)], [])
+    await carryOut(tx, [updateOrganization(values.id, revived), auditing(event), ...further], [])
+  } else if (further.length > 0) {
+    await carryOut(tx, further, [])
   }
   return action
 }

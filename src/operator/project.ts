@@ -8,11 +8,12 @@ import {
 } from '../db/organization.ts'
 import { type ProjectRow, projectStore } from '../db/project.ts'
 import type { Transaction } from '../db/transaction.ts'
+import { withdrawing } from '../db/withdrawal.ts'
 import { quotaOf } from '../domain/quota.ts'
 import { done, type ReconcileContext, type Reconciler } from '../k8s/reconciler.ts'
 import { blockedBy } from './children.ts'
 import { type Concept, declare } from './declare.ts'
-import type { OperatorDependencies } from './dependencies.ts'
+import { type OperatorDependencies, operatorActor } from './dependencies.ts'
 import { driftEvents } from './drift.ts'
 import { belongsTo } from './reference.ts'
 import { retire } from './retire.ts'
@@ -51,6 +52,8 @@ export class ProjectReconciler implements Reconciler<Project> {
     await retire(this.#deps, concept, project, {
       purge: purge === 'Delete' ? purgeProject : undefined,
       retained: { deletedAt: context.now() },
+      before: ({ organizationId, id }) =>
+        purge === 'Delete' ? withdrawing({ organizationId, projectId: id }, operatorActor) : [],
     })
     return done<ProjectStatus>('The project is deleted.')
   }

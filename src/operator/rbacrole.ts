@@ -1,9 +1,10 @@
 import { type RBACRole, type RBACRoleStatus, rbacRoleKind } from '../api/v1alpha1/rbacrole.ts'
 import { type RoleRow, roleStore } from '../db/role.ts'
+import { withdrawing } from '../db/withdrawal.ts'
 import { done, type ReconcileContext, type Reconciler } from '../k8s/reconciler.ts'
 import { blockedBy } from './children.ts'
 import { type Concept, declare } from './declare.ts'
-import type { OperatorDependencies } from './dependencies.ts'
+import { type OperatorDependencies, operatorActor } from './dependencies.ts'
 import { driftEvents } from './drift.ts'
 import { belongsTo } from './reference.ts'
 import { retire } from './retire.ts'
@@ -38,7 +39,11 @@ export class RBACRoleReconciler implements Reconciler<RBACRole> {
   async finalize(role: RBACRole, context: ReconcileContext) {
     const blocked = blockedBy<RBACRoleStatus>(role, context)
     if (blocked) return blocked
-    await retire(this.#deps, concept, role, { purge: (id) => [roleStore.deletion(id)] })
+    await retire(this.#deps, concept, role, {
+      purge: (id) => [roleStore.deletion(id)],
+      before: ({ organizationId, name }) =>
+        withdrawing({ organizationId, role: name }, operatorActor),
+    })
     return done<RBACRoleStatus>('The role is deleted.')
   }
 }

@@ -23,6 +23,7 @@ const manifests = () => [
   anOrganization(ns, 'acme', {
     encryptionKeyRef: { name: 'acme' },
     domains: ['acme.example'],
+    owners: ['owner@acme.example'],
     scopes: [{ name: 'scans:read', description: 'Read' }],
     quotas: { apiKeys: 10 },
     apiKeys: { maxLifetime: '3650d' },

@@ -30,7 +30,6 @@ const tokens: Partial<Record<MailTemplate, { purpose: TokenPurpose; lifetime: nu
   email_verification: { purpose: 'email_verification', lifetime: 24 * hour },
   password_reset: { purpose: 'password_reset', lifetime: hour },
 }
-const codeLifetime = 600
 
 type Wanted = (tx: Transaction, mail: MailRow) => Promise<MailSubject | undefined>
 
@@ -80,7 +79,7 @@ export async function prepareMail(
         : await codes?.mint(tx, { organizationId, subjectId, recipient })
     return code === undefined
       ? undefined
-      : composeMail(template, { ...facts, code, ends: after(codeLifetime) })
+      : composeMail(template, { ...facts, code, ends: mail.expiresAt })
   }
   const token = await mint(tx, mail, template, subject)
   return composeMail(template, { ...facts, ...token })
