@@ -25,7 +25,7 @@ beforeAll(async () => {
   const browser = await signIn(replica, person, 'browser')
   cookie = `__Host-cardea_session=${browser.session.cookie}`
   accessToken = (await signIn(replica, person, 'token')).session.accessToken
-  await replica.stop()
+  await replica.close()
   const hosts = { CARDEA_ORGANIZATION_HOSTS: '.id.example.com' }
   remote = await startAuth(database.authUrl, {
     CARDEA_PUBLIC_URL: 'https://id.example.com',
