@@ -1,9 +1,8 @@
-import { createHash, createPublicKey } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { type PublishedSigningKey, publishedSigningKeys } from '../db/signingkey.ts'
-import type { SigningAlgorithm } from '../domain/signingkey.ts'
 import { UnavailableError } from './check/readthrough.ts'
 import { type AuthLog, reasonOf } from './log.ts'
-import type { VerificationKey } from './token/verifyjws.ts'
+import { type VerificationKey, verificationKey } from './token/verifyjws.ts'
 
 /** The public half of a signing key (RFC 7517, section 4; RFC 8037, section 2). Nothing else of it gets out. */
 const members = ['kty', 'crv', 'x', 'y', 'kid', 'alg', 'use'] as const
@@ -16,11 +15,6 @@ export interface JwksOptions {
   readonly interval: number
 }
 
-/** RFC 8037, section 2, and RFC 7518, section 6.2.1. */
-const curves = { EdDSA: ['OKP', 'Ed25519'], ES256: ['EC', 'P-256'] } as const satisfies Record<
-  SigningAlgorithm,
-  readonly [kty: string, crv: string]
->
 /** Milliseconds: whoever makes up key ids has the database asked no more often. */
 const refreshInterval = 1000
 
@@ -92,17 +86,13 @@ export class Jwks {
   /** One that was here stays the same object: by that it is known that what it verified is still good. */
   #verificationKey(row: PublishedSigningKey): [id: string, key: VerificationKey][] {
     const { id, algorithm, publicJwk } = row
-    const known = this.#keys.get(id)
-    const jwk = publicHalf(publicJwk)
-    const [kty, crv] = curves[algorithm]
-    if (jwk['kty'] !== kty || jwk['crv'] !== crv) return []
-    try {
-      const key = createPublicKey({ key: jwk, format: 'jwk' })
-      return [[id, known?.key.equals(key) ? known : { algorithm, key }]]
-    } catch (error) {
-      this.#options.log.error({ kid: id, error: reasonOf(error) }, 'a signing key cannot be used')
+    const key = verificationKey(algorithm, publicJwk)
+    if (key === undefined) {
+      this.#options.log.error({ kid: id }, 'a signing key cannot be used')
       return []
     }
+    const known = this.#keys.get(id)
+    return [[id, known?.key.equals(key.key) ? known : key]]
   }
 }
 

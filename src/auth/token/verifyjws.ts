@@ -1,4 +1,4 @@
-import { type KeyObject, verify } from 'node:crypto'
+import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { SigningAlgorithm } from '../../domain/signingkey.ts'
 
@@ -6,6 +6,32 @@ import type { SigningAlgorithm } from '../../domain/signingkey.ts'
 export interface VerificationKey {
   readonly algorithm: SigningAlgorithm
   readonly key: KeyObject
+}
+
+/** What each algorithm is done with (RFC 8037, section 2; RFC 7518, section 6.2.1). */
+const curves = { EdDSA: ['OKP', 'Ed25519'], ES256: ['EC', 'P-256'] } as const satisfies Record<
+  SigningAlgorithm,
+  readonly [kty: string, crv: string]
+>
+
+/**
+ * A key to verify with, of its public half (RFC 7517, section 4).
+ * @returns undefined when it is not a key for signatures by this algorithm
+ */
+export function verificationKey(
+  algorithm: SigningAlgorithm,
+  jwk: Readonly<Record<string, unknown>>,
+): VerificationKey | undefined {
+  const { kty, crv, x, y, use = 'sig', alg = algorithm, key_ops: operations = ['verify'] } = jwk
+  const [type, curve] = curves[algorithm]
+  if (kty !== type || crv !== curve || use !== 'sig' || alg !== algorithm) return undefined
+  if (!Array.isArray(operations) || !operations.includes('verify')) return undefined
+  try {
+    const half = { kty, crv, x, ...(algorithm === 'ES256' && { y }) } as Record<string, string>
+    return { algorithm, key: createPublicKey({ key: half, format: 'jwk' }) }
+  } catch {
+    return undefined
+  }
 }
 
 /** A signed token in its compact form (RFC 7515, section 7.1), read but not verified. */
