@@ -1,7 +1,7 @@
 interface Schema {
   readonly description?: string
   readonly properties?: Readonly<Record<string, Schema>>
-  readonly allOf?: readonly { readonly $ref: string }[]
+  readonly allOf?: readonly { readonly $ref?: string }[]
   readonly definitions?: Readonly<Record<string, Schema>>
 }
 
@@ -30,7 +30,7 @@ function leaves(
 ): readonly string[] {
   const name = path.join('.')
   if (name === 'global') return []
-  const referred = definitions[schema.allOf?.[0]?.$ref.replace('#/definitions/', '') ?? '']
+  const referred = definitions[schema.allOf?.[0]?.$ref?.replace('#/definitions/', '') ?? '']
   const properties = schema.properties ?? referred?.properties
   // Requests and limits are the reader's to lay out; they are one value here.
   if (properties && path.at(-1) !== 'resources') {

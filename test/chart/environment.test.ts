@@ -33,6 +33,8 @@ function environmentOf(objects: readonly Rendered[], component: string): Environ
 
 function valueOf({ value, valueFrom }: Variable): string {
   const secret = valueFrom?.secretKeyRef
+  if (secret?.name === 'smtp') return 'smtps://user:password@smtp.acme.example'
+  if (secret?.name === 'redis') return 'rediss://:password@redis.acme.example'
   if (secret) return `postgresql://${secret.name}:${secret.key}@postgres/cardea?sslmode=verify-full`
   return (
     value ?? (valueFrom?.fieldRef?.fieldPath === 'metadata.namespace' ? 'cardea-system' : 'pod')
@@ -87,5 +89,32 @@ test('what is not set in values.yaml is as it would be without the chart', () =>
     // Two replicas share the limits from the start, and load balancers get their time.
     minReplicas: 2,
     drainDelay: 5000,
+  })
+})
+
+test('what people are served by is told as it is set', () => {
+  const told = readAuthConfig(environmentOf(render(installations['everything on']), 'auth'), 'host')
+  expect(told.people).toEqual({
+    publicUrl: 'https://id.acme.example',
+    organizationHosts: '.id.acme.example',
+    selfService: true,
+    smtp: {
+      server: {
+        host: 'smtp.acme.example',
+        port: 465,
+        tls: 'implicit',
+        login: { user: 'user', password: 'password' },
+      },
+      sender: { name: 'Acme', address: 'no-reply@acme.example' },
+      caFile: '/etc/cardea/smtp-ca/ca.crt',
+    },
+    redis: {
+      host: 'redis.acme.example',
+      port: 6379,
+      tls: true,
+      login: { user: '', password: 'password' },
+      database: 0,
+    },
+    passwords: { memory: 65_536, iterations: 3, queue: 100, workers: 2 },
   })
 })

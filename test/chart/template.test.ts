@@ -64,7 +64,8 @@ describe.each(Object.entries(installations))('with %s', (_, values) => {
         .flatMap((workload) => workload['spec'].template.spec.containers[0].env)
         .flatMap((variable) => variable.valueFrom?.secretKeyRef?.name ?? [])
     expect(new Set(secretsOf('operator'))).toEqual(new Set(['cardea-database-operator']))
-    expect(new Set(secretsOf('auth'))).toEqual(new Set(['cardea-database-auth']))
+    const people = values['auth.publicUrl'] ? ['smtp', 'redis'] : []
+    expect(new Set(secretsOf('auth'))).toEqual(new Set(['cardea-database-auth', ...people]))
   })
 
   test('helm lint has nothing to say', () => {
@@ -119,10 +120,13 @@ test('the namespaces that are watched are told to the operator and have its Role
 })
 
 test('the auth service may not reach the API server', () => {
-  const ports = (name: string) =>
-    find(render(), 'NetworkPolicy', name)['spec'].egress.flatMap(
+  const ports = (name: string, values: Values = {}) =>
+    find(render(values), 'NetworkPolicy', name)['spec'].egress.flatMap(
       (rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port),
     )
+  expect(ports('cardea-auth', installations['everything on'])).toEqual([
+    53, 53, 5432, 443, 465, 587, 6379,
+  ])
   expect(ports('cardea-auth')).toEqual([53, 53, 5432])
   expect(ports('cardea-operator')).toEqual([53, 53, 5432, 443, 6443])
   expect(ports('cardea-migrate')).toEqual([53, 53, 5432])
@@ -175,4 +179,20 @@ test('the notes say which Secrets are read, and that network policies bar the wa
   expect(notes(vault)).toMatch(closed)
   expect(notes({ ...vault, 'networkPolicy.kms.ports': [8200] })).not.toMatch(closed)
   expect(notes({ ...vault, 'networkPolicy.enabled': false })).not.toMatch(closed)
+})
+
+test('the notes say what people lack', () => {
+  const people = { 'auth.publicUrl': 'https://id.acme.example' }
+  expect(notes()).not.toContain('/login')
+  expect(notes(people)).toContain('https://id.acme.example/login')
+  expect(notes(people)).toContain('auth.trustedProxies is empty')
+  expect(notes(people)).toContain('no mail is sent')
+  const whole = notes({
+    ...people,
+    'auth.trustedProxies': ['10.0.0.0/8'],
+    'auth.smtp.url.secretName': 'smtp',
+    'auth.smtp.from': 'no-reply@acme.example',
+  })
+  expect(whole).not.toContain('WARNING')
+  expect(whole).toContain('smtp (url)')
 })
