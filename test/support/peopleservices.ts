@@ -28,7 +28,8 @@ export interface PeopleReplica extends OpenSessions {
   close(): Promise<void>
 }
 
-const keyFile = randomBytes(32).toString('base64')
+/** The KEK of `giveSigningKey`, as CARDEA_KMS_LOCAL_KEY_FILE has it. */
+export const keyFile = randomBytes(32).toString('base64')
 const kek = localKeyManagement(() => keyFile)
 /** What opens the signing keys of `giveSigningKey`. */
 export const keyring = keyringOf(kek).of(null)

@@ -41,16 +41,22 @@ export function registerPeople(framework: FastifyInstance, options: PeopleSurfac
     pages.removeAllContentTypeParsers()
     await registerEdges(pages, options)
     registerPages(pages, options)
-    registerRevocation(pages, options)
+  })
+  void framework.register(async (programs) => {
+    programs.removeAllContentTypeParsers()
+    // Programs send the form of RFC 7009, and what is in it is its credential: no other site can know it.
+    await registerEdges(programs, options, 'signed-in')
+    registerRevocation(programs, options)
   })
 }
 
 async function registerEdges(
   context: FastifyInstance,
   options: PeopleSurfaceOptions,
+  whose: 'everybody' | 'signed-in' = 'everybody',
 ): Promise<void> {
   await context.register(cookie)
   registerTransportCheck(context, options)
-  registerOriginCheck(context, { ...options, whose: 'everybody' })
+  registerOriginCheck(context, { ...options, whose })
   await registerRateLimits(context, options)
 }
