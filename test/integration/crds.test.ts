@@ -32,7 +32,7 @@ beforeAll(async () => {
 const explanations = new Map<KindDefinition, string>([
   [
     organizationKind,
-    'The email domains of the organization, in lower case, at most 50. This setting is stored now',
+    'The email domains of the organization, in lower case, at most 50. With them, only people',
   ],
   [encryptionKeyKind, 'When data keys are replaced, and what is compromised.'],
 ])

@@ -4,6 +4,7 @@ import { celSeconds, duration, secondsOf } from './duration.ts'
 import { deletionPolicy, lifecycle } from './lifecycle.ts'
 import { mapOf, setOf } from './list.ts'
 import { domainName, email, labelPattern, objectName } from './name.ts'
+import { origin } from './origin.ts'
 import { dataHandling, providerCredentials, quota } from './policy.ts'
 import { defineKind, type Resource } from './resource.ts'
 import { celString, withRules } from './rule.ts'
@@ -15,9 +16,9 @@ import { timestamp } from './timestamp.ts'
 const managements = ['GitOps', 'Mixed'] as const
 const signInMethods = ['Password', 'EmailCode', 'Passkey', 'SSO'] as const
 
-/** What the settings of sign-in say of themselves for as long as there is no sign-in to obey them. */
-const later =
-  'This setting is stored now and takes effect with the version of Cardea that brings sign-in.'
+/** What a setting says of itself for as long as there is nothing to obey it. */
+const later = (what: string) =>
+  `This setting is stored now and takes effect with the version of Cardea that brings ${what}.`
 
 const apiKeys = z.strictObject({
   prefix: matching(
@@ -54,7 +55,7 @@ const password = z.strictObject({
     .min(8)
     .max(128)
     .describe(
-      'The least number of characters, 8 to 128. Default: 15, or 8 where a second factor is required (NIST SP 800-63B-4).',
+      'The least number of characters, 8 to 128. Default: 15 (NIST SP 800-63B-4, where a password is the only factor).',
     )
     .optional(),
   complexity: z
@@ -77,7 +78,7 @@ const lockout = z.strictObject({
     .min(3)
     .max(100)
     .describe(
-      'After how many failed attempts in a row the account is locked, 3 to 100. Default: 10.',
+      'After how many failed attempts in a row signing in is locked, for the account and, apart from it, for the address that they come from, 3 to 100. A device from which the person signed in before is counted by itself. Default: 5.',
     )
     .optional(),
   duration: duration('lockout.duration', ['1m', '365d'], '15m')
@@ -89,12 +90,22 @@ const sessions = withRules(
   z.strictObject({
     idle: duration('sessions.idle', ['1m', '365d'], '30m')
       .describe(
-        'After how long without a request a session ends. A duration. Example: 30m. Default: 1h.',
+        'After how long without a request a session of a browser ends. A duration. Example: 30m. Default: 8h.',
       )
       .optional(),
     lifetime: duration('sessions.lifetime', ['1m', '365d'], '12h')
       .describe(
-        'After how long a session ends, used or not. A duration. Example: 12h. Default: 24h.',
+        'After how long a session of a browser ends, used or not. A duration. Example: 12h. Default: 7d.',
+      )
+      .optional(),
+    accessToken: duration('sessions.accessToken', ['1m', '8h'], '15m')
+      .describe(
+        'For how long an access token of an API client is good. Revoked, it is refused at once all the same. A duration, at most 8h. Example: 15m. Default: 15m.',
+      )
+      .optional(),
+    refreshToken: duration('sessions.refreshToken', ['1m', '365d'], '30d')
+      .describe(
+        'After how long an API client must sign in again, however often it refreshed its tokens. A duration. Example: 30d. Default: 30d.',
       )
       .optional(),
     revokedBefore: timestamp('sessions.revokedBefore')
@@ -121,18 +132,18 @@ const organizationSpec = z.strictObject({
   ),
   domains: setOf(domainName('domains'), { max: 50 })
     .describe(
-      `The email domains of the organization, in lower case, at most 50. ${later} Example: [acme.example]. Default: none.`,
+      'The email domains of the organization, in lower case, at most 50. With them, only people with an address in one of them can be invited, register or accept, owners included; and whoever signs in without naming an organization is found by the domain, where no other organization has it. Example: [acme.example]. Default: none, people with any address.',
     )
     .optional(),
   owners: setOf(email('owners'), { max: 50 })
     .describe(
-      `The email addresses of those who hold the role owner, in lower case, at most 50. ${later} Example: [owner@acme.example]. Default: none.`,
+      'The email addresses of those who hold the role owner, in lower case, at most 50. Whoever has no account yet gets an invitation by mail, and another one when it expired after seven days. Example: [owner@acme.example]. Default: none.',
     )
     .optional(),
   management: z
     .enum(managements)
     .describe(
-      'Who may make records. GitOps: resources only; the HTTP API and the pages refuse to, people and their sessions aside. Mixed: the API may too. This setting is stored now and takes effect with the version of Cardea that brings the HTTP API. Default: Mixed.',
+      'Who may make records. GitOps: resources only; the HTTP API and the pages refuse to, people and their sessions aside. Mixed: the API may too. This setting is stored now and takes effect with the version of Cardea that makes other records through the HTTP API. Default: Mixed.',
     )
     .optional(),
   scopes: mapOf(scope, ['name'], { max: 200 })
@@ -172,14 +183,21 @@ const organizationSpec = z.strictObject({
   signIn: z
     .strictObject({
       methods: setOf(z.enum(signInMethods), { min: 1, max: signInMethods.length })
-        .describe('The ways in which people may sign in. Example: [Passkey, SSO]. Default: all.')
+        .describe(
+          `The ways in which people may sign in. EmailCode: by six digits that are sent by mail, good for 10 minutes, which is one factor that whoever reads the mail has; it never counts as a second one. Passkey and SSO take effect with the versions of Cardea that bring them. Example: [Password, EmailCode]. Default: all but EmailCode.`,
+        )
         .optional(),
     })
-    .describe(`How people sign in. ${later}`)
+    .describe('How people sign in.')
     .optional(),
-  password: password.describe(`Rules for passwords. ${later}`).optional(),
-  lockout: lockout.describe(`When an account is locked after failed attempts. ${later}`).optional(),
-  sessions: sessions.describe(`How long people stay signed in. ${later}`).optional(),
+  password: password.describe('Rules for passwords.').optional(),
+  lockout: lockout.describe('When signing in is locked after failed attempts.').optional(),
+  sessions: sessions.describe('How long people stay signed in.').optional(),
+  origins: setOf(origin('origins'), { min: 1, max: 32 })
+    .describe(
+      'The web origins of the organization’s own applications, at most 32: browsers may use its sessions from there, and read the answers of the HTTP API (CORS). Example: [https://app.acme.example]. Default: none but the pages of Cardea itself.',
+    )
+    .optional(),
   mfa: z
     .strictObject({
       required: z
@@ -189,7 +207,7 @@ const organizationSpec = z.strictObject({
         )
         .optional(),
     })
-    .describe(`Multi-factor authentication. ${later}`)
+    .describe(`Multi-factor authentication. ${later('it')}`)
     .optional(),
   sso: z
     .strictObject({
@@ -200,7 +218,7 @@ const organizationSpec = z.strictObject({
         )
         .optional(),
     })
-    .describe(`Single sign-on. ${later}`)
+    .describe(`Single sign-on. ${later('it')}`)
     .optional(),
   ...lifecycle,
   ...deletionPolicy('the record stays, disabled, and every credential of it is refused'),
