@@ -56,8 +56,15 @@ function isWord(text: string, isCommon: (word: string) => boolean): boolean {
   return isCommon(text) || isCommon(text.replaceAll(/[^\p{L}]/gu, (each) => letters[each] ?? each))
 }
 
+/** A year with exclamation marks behind it is one, too. */
 function isTrifle(text: string, isCommon: (word: string) => boolean): boolean {
-  return text.length <= trifle || isCommon(text) || isRun(text) || unitOf(text).length <= 2
+  const parts = text.match(/\p{Nd}+|\P{Nd}+/gu) ?? []
+  return (
+    parts.length <= 3 &&
+    parts.every(
+      (part) => part.length <= trifle || isCommon(part) || isRun(part) || unitOf(part).length <= 2,
+    )
+  )
 }
 
 /** Whether each character follows from the one before: `abcdefg`, `9876`, `aaaa`, or neighbours on a keyboard. */
