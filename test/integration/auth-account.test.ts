@@ -246,37 +246,42 @@ test('a member is listed, suspended, signed out, brought back and removed', asyn
   expect((await send('DELETE', member)).status).toBe(404)
 })
 
-const routes: readonly (readonly [string, string, unknown?])[] = [
-  ['GET', '/api/auth/me'],
+type Route = [method: string, target: string, body: object | undefined]
+
+const routes: readonly Route[] = [
+  ['GET', '/api/auth/me', undefined],
   ['PATCH', '/api/auth/me', { name: 'x' }],
-  ['GET', '/api/auth/sessions'],
-  ['POST', '/api/auth/sessions/ID/revoke'],
+  ['GET', '/api/auth/sessions', undefined],
+  ['POST', '/api/auth/sessions/ID/revoke', undefined],
   ['POST', '/api/auth/sessions/revoke-all', { keep: 'current' }],
-  ['POST', '/api/auth/logout'],
-  ['GET', '/api/members'],
+  ['POST', '/api/auth/logout', undefined],
+  ['GET', '/api/members', undefined],
   ['PUT', '/api/members/ID/roles', { roles: [] }],
-  ['POST', '/api/members/ID/suspend'],
-  ['POST', '/api/members/ID/resume'],
-  ['DELETE', '/api/members/ID'],
-  ['POST', '/api/members/ID/sessions/revoke-all'],
+  ['POST', '/api/members/ID/suspend', undefined],
+  ['POST', '/api/members/ID/resume', undefined],
+  ['DELETE', '/api/members/ID', undefined],
+  ['POST', '/api/members/ID/sessions/revoke-all', undefined],
   ['POST', '/api/auth/invite', { email: 'x@acme.example', role: 'viewer' }],
-  ['GET', '/api/auth/invitations'],
-  ['POST', '/api/auth/invitations/ID/revoke'],
+  ['GET', '/api/auth/invitations', undefined],
+  ['POST', '/api/auth/invitations/ID/revoke', undefined],
 ]
 const nobody = '0199a5c0-0000-7000-8000-000000000001'
 
-test.each(routes)('%s %s is for whoever is signed in', async (method, target, body) => {
+test.each<Route>(routes)('%s %s is for whoever is signed in', async (method, target, body) => {
   const answer = await send(method, target.replace('ID', nobody), { as: undefined, body })
   expect(answer).toMatchObject({ status: 401, json: { code: 'credential_missing' } })
 })
 
-test.each(routes)('%s %s is for people, and not for API keys', async (method, target, body) => {
-  const { text } = await records.apiKey(organization)
-  const answer = await send(method, target.replace('ID', nobody), { token: text, body })
-  expect(answer).toMatchObject({ status: 403, json: { code: 'person_required' } })
-})
+test.each<Route>(routes)(
+  '%s %s is for people, and not for API keys',
+  async (method, target, body) => {
+    const { text } = await records.apiKey(organization)
+    const answer = await send(method, target.replace('ID', nobody), { token: text, body })
+    expect(answer).toMatchObject({ status: 403, json: { code: 'person_required' } })
+  },
+)
 
-test.each(routes.filter(([, target]) => target.includes('ID')))(
+test.each<Route>(routes.filter(([, target]) => target.includes('ID')))(
   '%s %s answers for another organization’s id as for one that does not exist',
   async (method, target, body) => {
     const foreign = await records.organization()

@@ -290,7 +290,7 @@ test('with the key manager away nothing is signed, and afterwards it is', async 
   const keys = keysOf(
     {
       unwrap: async (...given) => {
-        if (away) throw new KeyManagementError('unavailable', 'away')
+        if (away) throw new KeyManagementError('unreachable', 'away')
         return keyring.unwrap(...given)
       },
     },
