@@ -228,7 +228,7 @@ function sessionsAt(now: number): readonly SessionView[] {
   })
   return [
     { ...session('session-1', 'Firefox on Linux', '192.0.2.17', 0, 2 * 3_600_000), current: true },
-    session('session-2', 'Safari on iPhone', '2001:db8::1f', 25 * 60_000, 3 * day),
+    session('session-2', 'Safari on iOS', '2001:db8::1f', 25 * 60_000, 3 * day),
     { ...session('session-3', 'node', '198.51.100.4', 7 * 3_600_000, 5 * day), kind: 'token' },
   ]
 }
