@@ -155,11 +155,15 @@ export interface SessionRow {
   readonly expiresAt: Date
 }
 
-/** The sessions of a user that are not over, the last used first, at most `most`. */
+/**
+ * The sessions of a user that are not over, the last used first, at most `most`.
+ * @param since no session counts that began before
+ */
 export async function liveSessionsOf(
   tx: Transaction,
   userId: string,
   most: number,
+  since: Date | undefined,
 ): Promise<readonly SessionRow[]> {
   const { rows } = await tx.$client.query<SessionRow>(
     `select s.id, s.kind, s.device_name as "deviceName", s.address, s.created_at as "createdAt", s.last_seen_at as "lastSeenAt",
@@ -168,9 +172,9 @@ export async function liveSessionsOf(
      join cardea.users u on (u.organization_id, u.id) = (s.organization_id, s.user_id)
      where s.user_id = $1 and s.revoked_at is null and s.expires_at > now()
        and s.last_seen_at + make_interval(secs => s.idle_timeout + $3) > now()
-       and s.created_at >= coalesce(u.sessions_revoked_before, '-infinity')
+       and s.authenticated_at >= greatest(u.sessions_revoked_before, $4, '-infinity')
      order by s.last_seen_at desc, s.id desc limit $2`,
-    [userId, most, idleGrace],
+    [userId, most, idleGrace, since ?? null],
   )
   return rows
 }
@@ -181,7 +185,6 @@ export interface SessionForTokens {
   readonly kind: 'browser' | 'token'
   readonly methods: readonly string[]
   readonly startedAt: Date
-  readonly createdAt: Date
   readonly expiresAt: Date
   readonly address: string | null
   readonly deviceName: string
@@ -204,8 +207,8 @@ export async function useSession(
      where s.id = $1 and (u.organization_id, u.id) = (s.organization_id, s.user_id)
        and s.revoked_at is null and s.expires_at > now() and s.last_seen_at + make_interval(secs => s.idle_timeout) > now()
        and u.suspended_at is null and u.email_verified_at is not null
-       and s.created_at >= coalesce(u.sessions_revoked_before, '-infinity')
-     returning s.id, s.kind, s.methods, s.authenticated_at as "startedAt", s.created_at as "createdAt", s.expires_at as "expiresAt",
+       and s.authenticated_at >= coalesce(u.sessions_revoked_before, '-infinity')
+     returning s.id, s.kind, s.methods, s.authenticated_at as "startedAt", s.expires_at as "expiresAt",
        s.address, s.device_name as "deviceName", s.user_id as "userId", u.email, u.groups`,
     [sessionId],
   )

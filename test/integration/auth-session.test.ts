@@ -131,6 +131,19 @@ test.each([
   expect(await replica.sessions.list(person)).toEqual([])
 })
 
+test('sessions that the organization or a word about the person ended are not listed', async () => {
+  const own = await records.organization()
+  const { person } = await signIn(replica, await aPerson(records, own), 'browser')
+  expect(await replica.sessions.list(person)).toHaveLength(1)
+  const moment = new Date(Date.now() + 60_000)
+  await settings(own, { sessions: { revokedBefore: moment.toISOString() } })
+  expect(await replica.sessions.list(person)).toEqual([])
+  await settings(own, {})
+  const word = 'update cardea.users set sessions_revoked_before = $2 where id = $1'
+  await records.client.query(word, [person.userId, moment])
+  expect(await replica.sessions.list(person)).toEqual([])
+})
+
 test('somebody ends one session of theirs, once', async () => {
   const person = await aPerson(records, organization)
   const other = await signIn(replica, person, 'browser')

@@ -50,8 +50,12 @@ export class SessionService implements Sessions {
   }
 
   async list({ organizationId, userId, sessionId }: Person): Promise<readonly SessionView[]> {
-    const rows = await this.#in(organizationId, (tx) => liveSessionsOf(tx, userId, mostListed))
-    return rows.map((row) => viewOf(row, sessionId))
+    return this.#in(organizationId, async (tx) => {
+      const organization = await peoplesOrganization(tx)
+      const { revokedBefore } = signInRules(organization?.settings ?? {}).sessions
+      const rows = await liveSessionsOf(tx, userId, mostListed, revokedBefore)
+      return rows.map((row) => viewOf(row, sessionId))
+    })
   }
 
   async revoke(
@@ -179,7 +183,7 @@ export class SessionService implements Sessions {
     if (!organization) return undefined
     const rules = signInRules(organization.settings)
     const { revokedBefore } = rules.sessions
-    if (revokedBefore && session.createdAt < revokedBefore) return undefined
+    if (revokedBefore && session.startedAt < revokedBefore) return undefined
     const by = session.userId
     await this.#audit(tx, 'session.refreshed', { ...session, organizationId, by }, client)
     await this.#noteMove(tx, organizationId, session, client)
