@@ -59,6 +59,8 @@ export interface PeoplesSurface {
   readonly organizationHosts: string | undefined
   /** Where whoever is not signed in is counted. */
   readonly windows: Windows
+  /** Has the queue of mails looked at. */
+  wakeMail(): void
 }
 
 export interface App {

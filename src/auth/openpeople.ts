@@ -55,6 +55,8 @@ export interface PeopleService {
   readonly people: People
   /** Where whoever is not signed in is counted. */
   readonly windows: Windows
+  /** Has the queue of mails looked at. */
+  wakeMail(): void
   start(): void
   stop(): Promise<void>
 }
@@ -106,6 +108,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   return {
     people,
     windows: shared ?? new MemoryWindows(mostWindows),
+    wakeMail: () => mail?.wake(),
     start() {
       shared?.start()
       sessions.start()

@@ -20,6 +20,8 @@ import { registerRefresh, registerRevocation } from './token.ts'
 export interface PeopleSurfaceOptions extends PageOptions {
   readonly hosts: Hosts
   readonly windows: Windows
+  /** Has the queue of mails looked at. */
+  wakeMail(): void
 }
 
 /** The routes of people: the HTTP API, which takes JSON and nothing else, and the pages, which take forms. */
@@ -59,4 +61,8 @@ async function registerEdges(
   registerTransportCheck(context, options)
   registerOriginCheck(context, { ...options, whose })
   await registerRateLimits(context, options)
+  // After every change, whether it wrote a mail or not: what is done for those who have an account is done for all.
+  context.addHook('onResponse', async ({ method }) => {
+    if (method !== 'GET' && method !== 'HEAD') options.wakeMail()
+  })
 }
