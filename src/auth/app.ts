@@ -22,7 +22,7 @@ import { codeOf, detailOf, sendProblem } from './refusal.ts'
 import type { RequestIds } from './requestid.ts'
 import { registerIntrospection } from './routes/introspection.ts'
 import { registerJwks } from './routes/jwks.ts'
-import { registerOpenApi } from './routes/openapi.ts'
+import { registerOpenApi } from './routes/openapi/document.ts'
 import { sendProblemTo } from './routes/page/problem.ts'
 import { registerPeople } from './routes/people.ts'
 import { registerProviderCredentials } from './routes/providercredential.ts'
@@ -112,7 +112,7 @@ function registerRoutes(framework: FastifyInstance, options: AppOptions): void {
     registerIntrospection(context, options)
     registerProviderCredentials(context, options)
     registerJwks(context, options)
-    registerOpenApi(context, options.version)
+    registerOpenApi(context, { version: options.version, people: people !== undefined })
   })
   void framework.register((context) => registerPreflight(context, options))
   if (people && hosts) registerPeople(framework, { ...options, ...people, hosts })
