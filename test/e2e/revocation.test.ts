@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { quantile } from '../bench/report.ts'
 import { check } from '../support/ask.ts'
 import { anOrganization } from '../support/build/resource.ts'
 import { testCluster } from '../support/controlplane.ts'
 import { type Minted, mintKeys } from '../support/keys.ts'
 import { apply, eventually, remove, whenReady } from '../support/kube.ts'
 import { metric, type Program } from '../support/program.ts'
+import { cutListeners, measureRefusals, tellTimes as tell } from '../support/revocation.ts'
 import { type System, startSystem } from '../support/system.ts'
 import { openWire, type Wire } from '../support/wire.ts'
 import { Witness } from '../support/witness.ts'
@@ -77,21 +77,11 @@ async function revoke({ id }: Minted): Promise<number> {
   return performance.now()
 }
 
-/** Milliseconds from what `act` answers until each of the replicas refuses the key. */
-async function measure(
+const measure = (
   minted: Minted,
   act: () => Promise<number>,
   whom: readonly Witness[] = witnesses.slice(0, replicas),
-): Promise<readonly number[]> {
-  const refusals = whom.map((witness) => witness.refusal(minted.key))
-  const [at, ...times] = await Promise.all([act(), ...refusals])
-  return times.map((time) => Math.max(0, time - at))
-}
-
-function tell(what: string, times: readonly number[]): void {
-  const [p50, p99, most] = [0.5, 0.99, 1].map((share) => quantile(times, share).toFixed(1))
-  console.info(`${what}: p50 ${p50} ms, p99 ${p99} ms, at most ${most} ms (${times.length})`)
-}
+) => measureRefusals(minted.key, act, whom)
 
 async function expectNobodyHas(minted: readonly Minted[]): Promise<void> {
   for (const { url } of witnesses) {
@@ -137,16 +127,7 @@ test('a commit reaches four replicas under load', async () => {
 
 test('with its listener cut again and again a replica refuses within three seconds', async () => {
   const scissors = await connect()
-  const cutting = scissors.query(
-    `do $$ begin
-       for turn in 1 .. 1500 loop
-         perform pg_stat_clear_snapshot();
-         perform pg_terminate_backend(pid) from pg_stat_activity
-           where application_name = 'cardea-auth-changes' and datname = current_database();
-         perform pg_sleep(0.003);
-       end loop;
-     end $$`,
-  )
+  const cutting = cutListeners(scissors)
   await sleep(500)
   const waiting: Promise<readonly number[]>[] = []
   for (const minted of keys.cut) {

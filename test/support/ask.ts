@@ -52,9 +52,17 @@ export function ask(url: string | URL, question: Question = {}): Promise<Answer>
   })
 }
 
-/** The status of a check with this key. */
-export async function check(url: string, key: string, query = ''): Promise<number> {
-  return (await ask(`${url}/check${query}`, { headers: [['x-api-key', key]] })).status
+/** A credential as a request shows it: an API key's text, or any headers with what is asked beside. */
+export type Shown =
+  | string
+  | { readonly headers: NonNullable<Question['headers']>; readonly query?: string }
+
+/** The status of a check with this credential. */
+export async function check(url: string, shown: Shown, query = ''): Promise<number> {
+  const isKey = typeof shown === 'string'
+  const headers = isKey ? ([['x-api-key', shown]] as const) : shown.headers
+  const asked = isKey ? query : (shown.query ?? query)
+  return (await ask(`${url}/check${asked}`, { headers })).status
 }
 
 function answerOf(status: number, rawHeaders: readonly string[], content: Buffer): Answer {
