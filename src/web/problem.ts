@@ -7,6 +7,7 @@ const sentences: Readonly<Record<number, readonly [title: string, advice: string
     'This request makes no sense',
     'Go back and try again. If it goes on, start from signing in.',
   ],
+  401: ['You are not signed in any more', 'Sign in again, and go on from there.'],
   403: [
     'This is not allowed',
     'Your browser did not say that the request came from these pages, or you lack a permission. Go back, load the page again and try once more.',

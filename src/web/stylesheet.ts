@@ -130,6 +130,7 @@ form.inline { margin: 0; display: inline-flex; }
 .sessions { margin-top: 0.5rem; }
 .sessions > li { display: flex; gap: 0.75rem 1.25rem; align-items: center; justify-content: space-between; padding: 1rem 0; border-top: 1px solid var(--line); }
 .sessions > li:first-child { border-top: 0; }
+.sessions > li:last-child { padding-bottom: 0; }
 .sessions p { color: var(--quiet); font-size: 0.9375rem; }
 .sessions h3 { margin: 0; font-size: 1rem; font-weight: 600; display: flex; flex-wrap: wrap; gap: 0.125rem 0.625rem; align-items: center; }
 .tag { padding: 0.0625rem 0.5rem; border-radius: 999px; background: var(--accent-soft); color: var(--accent); font-size: 0.8125rem; font-weight: 600; }

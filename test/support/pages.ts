@@ -12,6 +12,8 @@ import { RefusalError } from '../../src/auth/refusal.ts'
 import { registerPages } from '../../src/auth/routes/page/pages.ts'
 import { sendProblemTo } from '../../src/auth/routes/page/problem.ts'
 import { mintToken } from '../../src/domain/onetimetoken.ts'
+import { passwordRulesInWords } from '../../src/domain/password.ts'
+import { defaultSignInRules } from '../../src/domain/signinrules.ts'
 
 const organizationId = '01890000-0000-7000-8000-000000000001'
 export const rightPassword = 'a hinge that never creaks'
@@ -114,10 +116,7 @@ function peopleOf(setting: PagesSetting): People {
     return (refusal as T | undefined) ?? otherwise
   }
   const who = { organization: 'acme', email: 'ada@acme.example' }
-  const rules = [
-    'At least 15 characters. A few words that only you would put together do well.',
-    'None that is known from a leak, and not the name of your organization.',
-  ]
+  const rules = passwordRulesInWords(defaultSignInRules.password)
   const unused = () => {
     throw new Error('no page asks this')
   }

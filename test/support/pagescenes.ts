@@ -1,3 +1,5 @@
+import { objectionsTo } from '../../src/domain/password.ts'
+import { defaultSignInRules } from '../../src/domain/signinrules.ts'
 import type { Visitor } from './browser.ts'
 import { type PagesSetting, rightPassword, someToken } from './pages.ts'
 
@@ -57,10 +59,8 @@ export const pageScenes: Readonly<Record<string, Scene>> = {
   'invitation-errors': async (visitor, setting) => {
     await visitor.open(`/invitation?token=${someToken}`)
     await visitor.type({ 'Your name': 'Ada Lovelace', Password: 'acme' })
-    const details = [
-      'It has 4 characters; it needs 15 or more.',
-      'It has the name of your organization in it.',
-    ]
+    const around = { isCommon: () => false, words: ['acme'] }
+    const details = objectionsTo('acme', defaultSignInRules.password, around)
     setting.refusal = { refused: 'password_not_accepted', details }
     await visitor.press('Accept the invitation')
   },
