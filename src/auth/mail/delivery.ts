@@ -33,6 +33,7 @@ export interface DeliveryOptions extends PrepareOptions {
 const actor = 'cardea-auth'
 /** Seconds after which a mail is tried again that did not come to the server at all. */
 const afterOutage = 10
+const afterFault = 5
 
 /** Delivers one mail of the queue after another, each in its tenant's transactions. */
 export class MailDelivery {
@@ -67,6 +68,14 @@ export class MailDelivery {
     // Outside of any transaction: however long the server takes, it holds no row.
     const delivery = await smtp.send(id, mail.recipient, letter)
     return writeInOrganization(pool, tenant, (tx) => record(tx, mail, delivery))
+  }
+
+  /** Lets a mail that failed here come again before its lease is over. @throws whatever PostgreSQL throws */
+  async giveBack({ organizationId, id }: ClaimedMail): Promise<void> {
+    const later = { delay: afterFault, counted: false, reason: 'it could not be prepared' }
+    await writeInOrganization(this.#options.pool, { organizationId, actor }, (tx) =>
+      deferMail(tx, id, later),
+    )
   }
 }
 

@@ -7,7 +7,7 @@ import type { MailStatistics } from './statistics.ts'
 
 export interface MailWorkerOptions {
   readonly db: Queryable
-  readonly delivery: Pick<MailDelivery, 'deliver'>
+  readonly delivery: Pick<MailDelivery, 'deliver' | 'giveBack'>
   readonly statistics: MailStatistics
   readonly log: AuthLog
   /** Mails at once. */
@@ -97,7 +97,9 @@ export class MailWorker {
       return report
     } catch (error) {
       const detail = { ...mail, error: reasonOf(error) }
-      log.warn(detail, 'a mail could not be looked at; it comes again when its lease is over')
+      log.warn(detail, 'a mail could not be prepared or recorded; it comes again')
+      // Where PostgreSQL is away, its lease ends by itself.
+      await delivery.giveBack(mail).catch(() => {})
       return undefined
     }
   }
