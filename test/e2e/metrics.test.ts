@@ -8,6 +8,7 @@ import { ask, check } from '../support/ask.ts'
 import { anAPIKey, anOrganization } from '../support/build/resource.ts'
 import { testCluster } from '../support/controlplane.ts'
 import { apply, eventually, type Loose, whenReady } from '../support/kube.ts'
+import { type MailServer, startMailServer } from '../support/mailserver.ts'
 import { checkMetrics, type Prometheus, startPrometheus } from '../support/prometheus.ts'
 import { type System, startSystem } from '../support/system.ts'
 
@@ -18,12 +19,19 @@ const programs = ['operator', 'auth'] as const
 
 let ns: string
 let system: System
+let mail: MailServer
 let prometheus: Prometheus
 let metrics: Record<(typeof programs)[number], string>
 
 beforeAll(async () => {
   ns = await testCluster().namespace()
-  system = await startSystem({ namespaces: [ns] })
+  mail = await startMailServer()
+  const authSettings = {
+    CARDEA_PUBLIC_URL: 'https://id.acme.example',
+    CARDEA_SMTP_URL: `smtp://127.0.0.1:${mail.port}`,
+    CARDEA_MAIL_FROM: 'no-reply@acme.example',
+  }
+  system = await startSystem({ namespaces: [ns], authSettings })
   await traffic()
   metrics = {
     operator: await (await fetch(`${system.operator.probes}/metrics`)).text(),
@@ -34,6 +42,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await prometheus.daemon.stop()
   await system.stop()
+  await mail.stop()
 })
 
 /** Something of everything that is counted. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { get } from 'node:http'
 import path from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
 import { isAlive } from '../../hack/local/processes.ts'
@@ -15,6 +16,16 @@ const unwrap = (): Promise<string> => checkout.unwrap()
 const processes = (): ReturnType<typeof checkout.processes> => checkout.processes()
 
 afterAll(() => hack('down', '--purge'))
+
+/** The status that a page gets which had its own name resolve to here. */
+async function fetchAs(host: string, url: string): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
+  get(url, { headers: { host } }, (answer) => resolve(answer.resume().statusCode)).on(
+    'error',
+    reject,
+  )
+  return promise
+}
 
 test('one command brings up a system that answers, and says where', async () => {
   const up = await hack('up', '--detach')
@@ -39,9 +50,49 @@ test('sourcing .cardea/env gives the commands and addresses', async () => {
   }
 })
 
+test('the owner of the quickstart’s organization is invited, and whoever reads the mail gets in', async () => {
+  const mail = await variable('CARDEA_MAIL_URL')
+  const url = await variable('CARDEA_URL')
+  const [message] = await vi.waitFor(
+    async () => {
+      const all = await (await fetch(`${mail}/messages`)).json()
+      expect(all).toHaveLength(1)
+      return all
+    },
+    { timeout: 15_000 },
+  )
+  expect(message).toMatchObject({ to: ['owner@acme.example'], subject: 'Invitation to Acme Inc.' })
+  const [link] = message.links
+  expect(link).toMatch(`${url}/invitation?token=co_`)
+  expect(await (await fetch(link)).text()).toContain('Acme Inc.')
+  expect(await (await fetch(`${mail}/messages/${message.id}`)).json()).toEqual(message)
+  expect(await (await fetch(mail)).text()).toContain(message.subject)
+  expect(await fetchAs('evil.example', `${mail}/messages`)).toBe(421)
+
+  const post = (path: string, body: object) =>
+    fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  const token = new URL(link).searchParams.get('token')
+  const password = 'seven purple lanterns adrift'
+  const accepted = await post('/api/auth/accept', { token, name: 'Olive', password })
+  expect(accepted.status).toBe(200)
+  const credentials = { organization: 'acme', email: 'owner@acme.example', password }
+  const tokens = await post('/api/auth/login', { ...credentials, session: 'token' })
+  expect(tokens.status).toBe(200)
+  const { access_token: accessToken } = (await tokens.json()) as { access_token: string }
+  await vi.waitFor(async () => {
+    const headers = { authorization: `Bearer ${accessToken}` }
+    const checked = await fetch(`${url}/check`, { headers })
+    expect(checked.headers.get('x-cardea-roles')).toBe('owner')
+  })
+})
+
 test('its secrets are for their owner only, and the operator is not an administrator', async () => {
   const modes = await sourced(
-    `stat -c '%a %n' env kms.key kubeconfig operator.kubeconfig passwords.json controlplane/tokens.csv`,
+    `stat -c '%a %n' env kms.key mail.json kubeconfig operator.kubeconfig passwords.json controlplane/tokens.csv`,
     home,
   )
   for (const line of modes.trim().split('\n')) expect(line).toMatch(/^600 /)
@@ -57,18 +108,21 @@ test('a second start says that it runs, and starts nothing', async () => {
   expect(processes()).toEqual(before)
 })
 
-test.each(['operator', 'auth-0', 'postgres'])('%s comes back when it is killed', async (name) => {
-  const killed = processes()[name]
-  if (!killed) throw new Error(`${name} does not run`)
-  process.kill(killed.pid, 'SIGKILL')
-  await vi.waitFor(() => expect(processes()[name]?.pid).not.toBe(killed.pid), { timeout: 10_000 })
-  const pids = [await variable('CARDEA_OPERATOR_PID'), await variable('CARDEA_AUTH_PIDS')]
-  expect(pids).toEqual([String(processes()['operator']?.pid), String(processes()['auth-0']?.pid)])
-  const key = await unwrap()
-  await vi.waitFor(async () => expect(await check(key, 'scans:read')).toBe(200), {
-    timeout: 10_000,
-  })
-})
+test.each(['operator', 'auth-0', 'mail', 'postgres'])(
+  '%s comes back when it is killed',
+  async (name) => {
+    const killed = processes()[name]
+    if (!killed) throw new Error(`${name} does not run`)
+    process.kill(killed.pid, 'SIGKILL')
+    await vi.waitFor(() => expect(processes()[name]?.pid).not.toBe(killed.pid), { timeout: 10_000 })
+    const pids = [await variable('CARDEA_OPERATOR_PID'), await variable('CARDEA_AUTH_PIDS')]
+    expect(pids).toEqual([String(processes()['operator']?.pid), String(processes()['auth-0']?.pid)])
+    const key = await unwrap()
+    await vi.waitFor(async () => expect(await check(key, 'scans:read')).toBe(200), {
+      timeout: 10_000,
+    })
+  },
+)
 
 test('the other command leaves no process, and the next start takes up the data', async () => {
   const key = await unwrap()
