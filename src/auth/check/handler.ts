@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AuthLog, reasonOf } from '../log.ts'
 import type { ProblemCode } from '../problem.ts'
 import type { RequestIds } from '../requestid.ts'
+import type { SessionMoves } from '../session/moves.ts'
 import { answerAllowed, answerProblem } from './answer.ts'
 import { discardBody } from './body.ts'
 import type { ClientAddresses } from './clientaddress.ts'
@@ -19,6 +20,8 @@ export interface CheckOptions {
   readonly requestIds: RequestIds
   readonly statistics: CheckStatistics
   readonly denials: DenialLog
+  /** Told from where sessions are used; undefined where nobody signs in. */
+  readonly moves: Pick<SessionMoves, 'saw'> | undefined
   readonly log: AuthLog
   /** Bytes. */
   readonly bodyLimit: number
@@ -110,6 +113,14 @@ export class CheckHandler {
     const { statistics, draining } = this.#options
     answerAllowed(response, verdict, { requestId, close: draining() })
     statistics.end(started, request.method, 'allowed')
+    if (verdict.credential.kind === 'User') this.#noteSighting(exchange, verdict.credential.id)
+  }
+
+  /** An application that asks by itself tells its own address, and not its user's. */
+  #noteSighting({ headers, address, fromProxy, requestId }: Exchange, sessionId: string): void {
+    if (!fromProxy || address === undefined) return
+    const { userAgent } = headers
+    this.#options.moves?.saw(sessionId, { address, userAgent, requestId })
   }
 
   #fail(exchange: Exchange, error: unknown): void {

@@ -24,6 +24,48 @@ test.each<[string, string[], string | undefined]>([
   expect(presented(...raw)).toBe(credential)
 })
 
+const text = 'session_abc'
+const cookie = `__Host-cardea_session=${text}`
+
+test.each<[string, string[], string | undefined]>([
+  ['alone', ['Cookie', cookie], text],
+  ['among others', ['Cookie', `a=1; ${cookie}; b=2`], text],
+  ['without a blank before it', ['Cookie', `a=1;${cookie}`], text],
+  ['in the second of two headers', ['Cookie', 'a=1', 'cookie', cookie], text],
+  ['empty', ['Cookie', '__Host-cardea_session='], ''],
+  ['twice', ['Cookie', `${cookie}; ${cookie}`], ''],
+  ['twice, once empty', ['Cookie', `${cookie}; __Host-cardea_session=`], ''],
+  ['in each of two headers', ['Cookie', cookie, 'Cookie', cookie], ''],
+  ['in another case', ['Cookie', cookie.toLowerCase()], undefined],
+  ['at the end of another name', ['Cookie', `x${cookie}`], undefined],
+  ['within another value', ['Cookie', `a=${cookie}`], undefined],
+  ['with a blank in its name', ['Cookie', `__Host-cardea_session =${text}`], undefined],
+  ['with a name that is longer', ['Cookie', `__Host-cardea_session2=${text}`], undefined],
+  ['beside a key', ['Cookie', cookie, 'X-API-Key', 'k'], 'k'],
+  ['beside a bearer token', ['Cookie', cookie, 'Authorization', 'Bearer t'], 't'],
+  ['beside an empty bearer token', ['Cookie', cookie, 'Authorization', 'Bearer'], ''],
+  ['beside another scheme', ['Cookie', cookie, 'Authorization', 'Basic x'], text],
+  ['twice beside a key', ['Cookie', `${cookie}; ${cookie}`, 'X-API-Key', 'k'], ''],
+])('a session cookie %s', (_, raw, credential) => {
+  expect(presented(...raw)).toBe(credential)
+})
+
+test('each credential says how it came', () => {
+  const carrier = (...raw: string[]) => presentedCredential(readRequestHeaders(raw))?.carrier
+  expect(carrier('Cookie', cookie)).toBe('cookie')
+  expect(carrier('X-API-Key', 'k')).toBe('x-api-key')
+  expect(carrier('Authorization', 'Bearer t')).toBe('bearer')
+})
+
+test.each<[string[], boolean | undefined]>([
+  [[], undefined],
+  [['Sec-Fetch-Site', 'same-origin'], true],
+  [['Sec-Fetch-Site', 'same-site'], false],
+  [['Sec-Fetch-Site', 'same-origin', 'Sec-Fetch-Site', 'same-origin'], false],
+])('with %j a page of the same origin asks: %s', (raw, sameOrigin) => {
+  expect(readRequestHeaders(raw).sameOrigin).toBe(sameOrigin)
+})
+
 test('several origins are none that is listed', () => {
   expect(readRequestHeaders([]).origin).toBeUndefined()
   expect(readRequestHeaders(['Origin', 'https://a']).origin).toBe('https://a')

@@ -14,6 +14,7 @@ export interface RequestHeaders {
   sameOrigin: boolean | undefined
   /** All lines of X-Forwarded-For in their order, as one list. */
   forwardedFor: string | undefined
+  userAgent: string | undefined
   requestId: string | undefined
   hasBody: boolean
 }
@@ -31,6 +32,7 @@ export function readRequestHeaders(raw: readonly string[]): RequestHeaders {
     origin: undefined,
     sameOrigin: undefined,
     forwardedFor: undefined,
+    userAgent: undefined,
     requestId: undefined,
     hasBody: false,
   }
@@ -50,6 +52,9 @@ export function readRequestHeaders(raw: readonly string[]): RequestHeaders {
           headers.ambiguous ||= headers.apiKey !== undefined
           headers.apiKey = value
         }
+        break
+      case 10:
+        if (is(name, 'user-agent')) headers.userAgent = value
         break
       case 12:
         if (is(name, 'x-request-id')) {

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
-import { anIndexedOrganization } from '../../../test/support/build/indexed.ts'
+import { anIndexedOrganization, anIndexedSession } from '../../../test/support/build/indexed.ts'
 import type { Change } from '../../db/changes.ts'
-import type { Queryable } from '../../db/credentialindex.ts'
+import type { IndexedSession, Queryable } from '../../db/credentialindex.ts'
 import { IndexKeeper } from './keeper.ts'
 
 const digest = (byte: number) => Buffer.alloc(32, byte)
@@ -25,6 +25,14 @@ function aKey(organizationId: string, id: string, byte: number, name = 'ci') {
 function aBinding(organizationId: string, id: string, role: string) {
   const subjects = [{ kind: 'APIKey', name: 'ci' }]
   return { organizationId, id, projectId: null, role, subjects }
+}
+
+const sessionId = '01a1ffb0-6a72-7803-a1f2-38205ea507f7'
+
+function aSession(byte: number, fields: Partial<IndexedSession> = {}) {
+  return {
+    ...anIndexedSession({ organizationId: 'A', id: sessionId, digest: digest(byte), ...fields }),
+  }
 }
 
 const changed = (organizationId: string, concept: string, recordId: string) =>
@@ -57,6 +65,8 @@ beforeEach(async () => {
     index_projects: [{ organizationId: 'A', id: 'project', name: 'scanner' }],
     index_role_bindings: [aBinding('A', 'binding', 'owner')],
     index_api_keys: [aKey('A', 'a', 1), aKey('B', 'b', 2)],
+    index_sessions: [aSession(10)],
+    index_revoked_access_tokens: [{ organizationId: 'A', id: 'revoked' }],
   }
   keeper = new IndexKeeper()
   await keeper.reload(db)
@@ -129,4 +139,57 @@ test('what was taken away is remembered, until it is there again', async () => {
   stored['index_api_keys'] = [aKey('A', 'again', 1)]
   await keeper.apply([changed('A', 'api_key', 'again')], db)
   expect(keeper.wasRemoved(textOf(1))).toBe(false)
+})
+
+const session = (byte: number) => keeper.index.findSession(textOf(byte))
+
+test('sessions, and what was revoked, are there from the start', () => {
+  expect(session(10)).toMatchObject({ id: sessionId, tenant: { name: 'acme' } })
+  expect(keeper.index.isRevoked('A', 'revoked')).toBe(true)
+  expect(keeper.index.isRevoked('B', 'revoked')).toBe(false)
+})
+
+test('a session that is over is gone, and is remembered as such', async () => {
+  stored['index_sessions'] = []
+  await keeper.apply([changed('A', 'session', sessionId)], db)
+  expect(session(10)).toBeUndefined()
+  expect([keeper.wasSessionRemoved(textOf(10)), keeper.wasSessionRemoved(textOf(11))]).toEqual([
+    true,
+    false,
+  ])
+})
+
+test('a session that got another text has no other any more', async () => {
+  stored['index_sessions'] = [aSession(11)]
+  await keeper.apply([changed('A', 'session', sessionId)], db)
+  expect([session(10)?.id, session(11)?.id]).toEqual([undefined, sessionId])
+  expect(keeper.wasSessionRemoved(textOf(10))).toBe(true)
+})
+
+test('a person who changed is another one in all of their sessions', async () => {
+  const { email, groups } = anIndexedSession()
+  const row = { organizationId: 'A', id: 'user', email, groups, revokedBefore: null }
+  stored['index_users'] = [{ ...row, active: false }]
+  await keeper.apply([changed('A', 'user', 'user')], db)
+  expect(session(10)?.isEnded).toBe(true)
+  stored['index_users'] = [{ ...row, active: true, email: 'ann@acme.test' }]
+  await keeper.apply([changed('A', 'user', 'user')], db)
+  expect([session(10)?.isEnded, session(10)?.name]).toEqual([false, 'ann@acme.test'])
+  stored['index_users'] = []
+  await keeper.apply([changed('A', 'user', 'user')], db)
+  expect(session(10)?.isEnded).toBe(true)
+})
+
+test('a change of another organization’s person or token changes nothing here', async () => {
+  stored['index_users'] = []
+  await keeper.apply([changed('B', 'user', 'user'), changed('B', 'access_token', 'revoked')], db)
+  expect(session(10)?.isEnded).toBe(false)
+  expect(keeper.index.isRevoked('A', 'revoked')).toBe(true)
+})
+
+test('sign-ins do not make anybody ask again about keys that there are not', async () => {
+  const { generation } = keeper
+  stored['index_sessions'] = [aSession(10), aSession(12, { id: sessionId.replace('7', '8') })]
+  await keeper.apply([changed('A', 'session', sessionId.replace('7', '8'))], db)
+  expect(keeper.generation).toBe(generation)
 })

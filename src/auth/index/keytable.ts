@@ -36,9 +36,9 @@ export class KeyTable {
 
   /** The key that is, or was last, in a slot. */
   key(slot: number): string {
-    const words = this.#keys.subarray(slot * this.#words, (slot + 1) * this.#words)
     let text = ''
-    for (const word of words) {
+    for (let at = slot * this.#words; at < (slot + 1) * this.#words; at++) {
+      const word = this.#keys[at] as number
       text += String.fromCharCode(
         word & 0xff,
         (word >>> 8) & 0xff,

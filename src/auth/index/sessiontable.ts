@@ -19,8 +19,11 @@ export function sessionKey(digest: string): string {
 export class SessionTable {
   readonly #keys = new KeyTable(digestBytes)
   readonly #ids = new KeyTable(16)
-  readonly #users: (User | undefined)[] = []
+  readonly #people = new People()
   readonly #free: number[] = []
+  #slots = 0
+  /** Whose it is: where `#people` has them, from 1 on; 0: the slot is empty. */
+  #users = new Uint32Array(firstSlots)
   /** Milliseconds: two sign-ins within a second can be before and after a word that ends sessions. */
   #authenticatedAt = new Float64Array(firstSlots)
   /** Seconds, as all that follow. */
@@ -35,7 +38,7 @@ export class SessionTable {
 
   /** One more than the highest slot that may be taken. */
   get slots(): number {
-    return this.#users.length
+    return this.#slots
   }
 
   /** @param key of `sessionKey` */
@@ -50,7 +53,7 @@ export class SessionTable {
   }
 
   at(slot: number): SessionCredential | undefined {
-    const user = this.#users[slot]
+    const user = this.#user(slot)
     if (user === undefined) return undefined
     const kind: SessionKind = this.#isToken[slot] === 1 ? 'token' : 'browser'
     const state = {
@@ -76,12 +79,11 @@ export class SessionTable {
     const key = sessionKey(row.digest.toString('latin1'))
     const id = uuidBytes(row.id)
     for (const former of [this.#keys.find(key), this.#ids.find(id)]) this.delete(former)
-    const slot = this.#free.pop() ?? this.#users.length
+    const slot = this.#free.pop() ?? this.#slots++
     if (slot >= this.#expiresAt.length) this.#grow()
     this.#keys.add(key, slot)
     this.#ids.add(id, slot)
-    this.#users[slot] = user
-    user.sessions++
+    this.#users[slot] = this.#people.enter(user)
     this.#authenticatedAt[slot] = row.authenticatedAt
     this.#expiresAt[slot] = row.expiresAt / 1000
     this.#lastSeenAt[slot] = Math.max(row.lastSeenAt / 1000, seen)
@@ -100,14 +102,13 @@ export class SessionTable {
 
   /** Takes out what is in a slot, if anything is. */
   delete(slot: number): void {
-    const user = this.#users[slot]
+    const user = this.#user(slot)
     if (user === undefined) return
-    this.#users[slot] = undefined
+    this.#users[slot] = 0
     this.#keys.delete(slot)
     this.#ids.delete(slot)
     this.#free.push(slot)
-    user.sessions--
-    if (user.sessions === 0) user.tenant.forgetUser(user)
+    this.#people.leave(user)
   }
 
   /** Takes out what is in a slot, if it is over for good. */
@@ -123,8 +124,12 @@ export class SessionTable {
    * @param seconds since the epoch
    */
   touch({ slot, user, authenticatedAt }: SessionCredential, seconds: number): void {
-    if (this.#users[slot] !== user || this.#authenticatedAt[slot] !== authenticatedAt) return
+    if (this.#user(slot) !== user || this.#authenticatedAt[slot] !== authenticatedAt) return
     if (seconds > (this.#lastSeenAt[slot] as number)) this.#lastSeenAt[slot] = seconds
+  }
+
+  #user(slot: number): User | undefined {
+    return this.#people.at(this.#users[slot] as number)
   }
 
   #grow(): void {
@@ -136,10 +141,37 @@ export class SessionTable {
       grown.set(column)
       return grown
     }
+    this.#users = larger(this.#users, (length) => new Uint32Array(length))
     this.#authenticatedAt = larger(this.#authenticatedAt, (length) => new Float64Array(length))
     this.#expiresAt = larger(this.#expiresAt, (length) => new Uint32Array(length))
     this.#lastSeenAt = larger(this.#lastSeenAt, (length) => new Uint32Array(length))
     this.#idleTimeout = larger(this.#idleTimeout, (length) => new Uint32Array(length))
     this.#isToken = larger(this.#isToken, (length) => new Uint8Array(length))
+  }
+}
+
+/** Those who have sessions here, by a number that takes less room than a reference. */
+class People {
+  readonly #users: (User | undefined)[] = [undefined]
+  readonly #free: number[] = []
+
+  at(number: number): User | undefined {
+    return this.#users[number]
+  }
+
+  /** Counts one more session of somebody. @returns their number */
+  enter(user: User): number {
+    if (user.sessions++ === 0) {
+      user.number = this.#free.pop() ?? this.#users.length
+      this.#users[user.number] = user
+    }
+    return user.number
+  }
+
+  leave(user: User): void {
+    if (--user.sessions > 0) return
+    this.#users[user.number] = undefined
+    this.#free.push(user.number)
+    user.tenant.forgetUser(user)
   }
 }

@@ -79,3 +79,38 @@ test('no name can break out of a header', () => {
   tenant.setOrganization(anIndexedOrganization({ name: 'a\r\nx-cardea-roles: owner"' }))
   expect(tenant.name).toBe('a%0D%0Ax-cardea-roles:%20owner%22')
 })
+
+const ann = { email: 'ann@acme.example', groups: ['platform'] }
+const rolesOfAnn = (projectId?: string) => tenant.grants.ofUser(ann, projectId).roles
+
+test.each<[string, readonly { kind: string; name: string }[], readonly string[]]>([
+  ['their address', [{ kind: 'User', name: 'ann@acme.example' }], ['viewer']],
+  ['their address in capitals', [{ kind: 'User', name: ' Ann@Acme.Example' }], ['viewer']],
+  ['a group of theirs', [{ kind: 'Group', name: 'platform' }], ['viewer']],
+  ['a group in capitals, which is another', [{ kind: 'Group', name: 'Platform' }], []],
+  ['another address', [{ kind: 'User', name: 'ann@acme.test' }], []],
+  ['a key that has their address for a name', [{ kind: 'APIKey', name: ann.email }], []],
+  ['a group that has', [{ kind: 'Group', name: ann.email }], []],
+])('people have the roles that are given to %s', (_, subjects, roles) => {
+  tenant.setBinding('1', { organizationId, id: '1', projectId: null, role: 'viewer', subjects })
+  expect(rolesOfAnn()).toEqual(roles)
+})
+
+test('whom the organization names owns it, until it does not', () => {
+  tenant.setOrganization(anIndexedOrganization({ owners: ['Ann@acme.example'] }))
+  expect(rolesOfAnn()).toEqual(['owner'])
+  expect(rolesOfAnn('scanner')).toEqual(['owner'])
+  tenant.setOrganization(anIndexedOrganization())
+  expect(rolesOfAnn()).toEqual([])
+})
+
+test('a person among many is found like one among few', () => {
+  for (let number = 0; number < 200; number++) {
+    const subjects = [{ kind: 'User', name: `person-${number}@acme.example` }]
+    const id = `${number}`
+    tenant.setBinding(id, { organizationId, id, projectId: null, role: 'viewer', subjects })
+  }
+  const rolesOf = (email: string) => tenant.grants.ofUser({ email, groups: [] }, undefined).roles
+  expect(rolesOf('person-150@acme.example')).toEqual(['viewer'])
+  expect(rolesOf('person-200@acme.example')).toEqual([])
+})

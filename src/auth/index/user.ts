@@ -21,6 +21,8 @@ export class User extends RoleHolder {
   revokedBefore: number | undefined = undefined
   /** How many sessions the index has of them. */
   sessions = 0
+  /** Where it has them. */
+  number = 0
 
   constructor(id: string, tenant: Tenant) {
     super()
