@@ -22,7 +22,7 @@ export interface CapturedMail {
 
 /** Of the eldest beyond this, nothing is kept. */
 const most = 500
-export const largestMail = 1_048_576
+const largestMail = 1_048_576
 
 /** Mails in memory, the newest first. */
 export class Mailbox {

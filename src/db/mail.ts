@@ -20,7 +20,7 @@ export type MailTemplate = (typeof mailTemplates)[number]
 export type MailRow = typeof mails.$inferSelect
 
 /** What is said of the request that a mail tells of. What is in a row already is read from there, when the mail is sent. */
-export interface MailArguments {
+interface MailArguments {
   /** From where it came: an IP address. */
   readonly address?: string
   /** From which device, in words: `Firefox on Linux`. */

@@ -9,7 +9,7 @@ import { carryOut, writeInOrganization } from '../../src/db/transaction.ts'
 import type { Records } from './records.ts'
 
 export const publicUrl = 'https://id.acme.example'
-export const sender = { name: 'Acme Identity', address: 'no-reply@acme.example' }
+const sender = { name: 'Acme Identity', address: 'no-reply@acme.example' }
 
 /** The delivery of mail of one replica, without the rest of the service. */
 export interface Replica {

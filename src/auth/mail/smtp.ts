@@ -108,7 +108,7 @@ export class Smtp {
  * What an error says about the mail. RFC 5321, section 4.2.1: 5yz is for good, 4yz for now. A sender that is not taken, a login
  * that is refused, TLS that is not there are for whoever runs this to put right, and then the mail can go.
  */
-export function deliveryOf(error: NodemailerError): Delivery {
+function deliveryOf(error: NodemailerError): Delivery {
   const reason = reasonOf(error)
   const { code, command, responseCode, permanent } = error
   const aboutMail = code === 'EMESSAGE' || (code === 'EENVELOPE' && command !== 'MAIL FROM')
