@@ -11,6 +11,7 @@ import type { People } from './people.ts'
 import { type RedisServer, SharedWindows } from './ratelimit/redis.ts'
 import { MemoryWindows, type Windows } from './ratelimit/window.ts'
 import { RegistrationService } from './registration/registration.ts'
+import type { SessionMoves } from './session/moves.ts'
 import { openSessions, type SessionParts } from './session/open.ts'
 import { EmailCodeMinter } from './signin/codeminting.ts'
 import type { Organizations } from './signin/organizations.ts'
@@ -57,6 +58,8 @@ export interface PeopleService {
   readonly windows: Windows
   /** Has the queue of mails looked at. */
   wakeMail(): void
+  /** Told from where sessions are used. */
+  readonly moves: SessionMoves
   start(): void
   stop(): Promise<void>
 }
@@ -108,6 +111,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   return {
     people,
     windows: shared ?? new MemoryWindows(mostWindows),
+    moves: sessions.moves,
     wakeMail: () => mail?.wake(),
     start() {
       shared?.start()
@@ -115,7 +119,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
       mail?.start()
     },
     async stop() {
-      sessions.stop()
+      await sessions.stop()
       await mail?.stop()
       hasher.stop()
       shared?.stop()

@@ -173,7 +173,8 @@ export class AuthService {
       people: options.people && this.#people && { ...options.people, ...this.#people },
       draining: () => this.#draining,
     }
-    const check = new CheckHandler({ ...shared, questions: new Questions(), statistics })
+    const moves = this.#people?.moves
+    const check = new CheckHandler({ ...shared, moves, questions: new Questions(), statistics })
     this.#app = createApp({
       ...shared,
       check,

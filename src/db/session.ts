@@ -215,7 +215,22 @@ export async function useSession(
   return rows[0]
 }
 
-/** Writes down from where a session is used by now. */
+/** A live session as it was last written down, held until the commit. */
+export async function lockedSession(
+  tx: Transaction,
+  sessionId: string,
+): Promise<
+  Pick<SessionForTokens, 'id' | 'kind' | 'userId' | 'address' | 'deviceName'> | undefined
+> {
+  const { rows } = await tx.$client.query(
+    `select id, kind, user_id as "userId", address, device_name as "deviceName" from cardea.sessions
+     where id = $1 and revoked_at is null for no key update`,
+    [sessionId],
+  )
+  return rows[0]
+}
+
+/** Writes down from where a session is used by now. @param to.userAgent undefined: it stays as it is */
 export async function moveSession(
   tx: Transaction,
   sessionId: string,
@@ -226,7 +241,7 @@ export async function moveSession(
   },
 ): Promise<void> {
   await tx.$client.query(
-    'update cardea.sessions set address = $2, user_agent = $3, device_name = $4 where id = $1',
+    'update cardea.sessions set address = $2, user_agent = coalesce($3, user_agent), device_name = $4 where id = $1',
     [sessionId, to.address ?? null, to.userAgent ?? null, to.deviceName],
   )
 }

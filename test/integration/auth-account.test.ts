@@ -338,3 +338,52 @@ test.each(['limit=0', 'limit=x', 'limit=1e3', 'after=x', 'order=name', 'limit=1&
     expect(answer).toMatchObject({ status: 400, json: { code: 'invalid_request' } })
   },
 )
+
+/** A check through the proxy, from an address and a device. */
+const checkFrom = (address: string, userAgent: string, as = cookie) =>
+  ask(`${auth.url}/check`, {
+    headers: [
+      ['cookie', `${sessionCookie}=${as}`],
+      ['x-forwarded-for', address],
+      ['user-agent', userAgent],
+    ],
+  })
+const firefox = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:141.0) Gecko/20100101 Firefox/141.0'
+const safari =
+  'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15'
+const movesIn = async (sessionId: string) =>
+  (
+    await records.client.query(
+      `select detail -> 'changes' as changes from cardea.audit_events where action = 'session.client_changed' and target_id = $1`,
+      [sessionId],
+    )
+  ).rows.map(({ changes }) => changes)
+
+test.each([
+  ['another network', '198.51.100.9', firefox, ['network']],
+  ['another device', '203.0.113.8', safari, ['device']],
+  ['another network and device', '2001:db8::1', safari, ['network', 'device']],
+])(
+  'a session that is used from %s goes on, and the trail says so once',
+  async (_, address, userAgent, changes) => {
+    for (let round = 0; round < 3; round++) {
+      expect((await checkFrom(address, userAgent)).status).toBe(200)
+    }
+    await eventually(() => movesIn(admin.sessionId)).toEqual([changes])
+    expect((await checkFrom('192.0.2.77', firefox)).status).toBe(200)
+    const [listed] = (await get('/api/auth/sessions')).json['sessions']
+    expect(listed).toMatchObject({ address })
+  },
+)
+
+test('a browser that was updated, or an application that asks for it, is no other device', async () => {
+  const before = await signIn(replica, ada, 'browser')
+  for (const userAgent of [firefox, 'node', 'Go-http-client/1.1']) {
+    const answer = await checkFrom('203.0.200.1', userAgent, before.session.cookie)
+    expect(answer.status).toBe(200)
+  }
+  // What was looked at after it was looked at as well.
+  await checkFrom('198.51.100.9', firefox)
+  await eventually(() => movesIn(admin.sessionId)).toHaveLength(1)
+  expect(await movesIn(before.session.sessionId)).toEqual([])
+})

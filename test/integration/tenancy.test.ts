@@ -210,6 +210,7 @@ const executors: Readonly<Record<string, readonly string[]>> = {
   index_users: ['cardea_auth'],
   index_revoked_access_tokens: ['cardea_auth'],
   record_session_activity: ['cardea_auth'],
+  session_places: ['cardea_auth'],
   claim_mails: ['cardea_auth'],
   mail_backlog: ['cardea_auth'],
   prune_people: ['cardea_auth'],

@@ -7,6 +7,7 @@ import { MemberService } from '../member/service.ts'
 import type { NewPasswords } from '../password/newpassword.ts'
 import type { People } from '../people.ts'
 import { type AccessTokenSigner, noSigner, SigningKeys } from '../token/sign.ts'
+import { SessionMoves } from './moves.ts'
 import { Pruner } from './pruner.ts'
 import { type AccessTokenReader, SessionService } from './service.ts'
 import { SessionStarter } from './start.ts'
@@ -35,8 +36,10 @@ export interface OpenSessions extends Pick<People, 'sessions' | 'members' | 'inv
   /** What signing in starts its sessions by. */
   readonly starter: SessionStarter
   readonly signer: AccessTokenSigner
+  /** Told by the check who was let through, and from where. */
+  readonly moves: SessionMoves
   start(): void
-  stop(): void
+  stop(): Promise<void>
 }
 
 /** Puts sessions, tokens, members and invitations together. */
@@ -48,10 +51,12 @@ export function openSessions(backend: SessionBackend, parts: SessionParts): Open
   const starter = new SessionStarter({ issuer, signer, clock })
   const members = new MemberService({ pool, starter })
   const revokeAllOf = members.endSessionsOf.bind(members)
+  const moves = new SessionMoves({ pool, clock, log })
   const pruner = new Pruner({ pool, log, random: Math.random })
   return {
     starter,
     signer,
+    moves,
     members,
     sessions: new SessionService({ pool, starter, signer, readAccessToken, revokeAllOf }),
     invitations: new InvitationService({ pool, newPasswords }),
@@ -59,9 +64,10 @@ export function openSessions(backend: SessionBackend, parts: SessionParts): Open
       keys?.start()
       pruner.start()
     },
-    stop() {
+    async stop() {
       keys?.stop()
       pruner.stop()
+      await moves.stop()
     },
   }
 }

@@ -5,7 +5,6 @@ import { sessionOfRefreshToken, useRefreshToken } from '../../db/refreshtoken.ts
 import {
   endSession,
   liveSessionsOf,
-  moveSession,
   type SessionForTokens,
   type SessionRow,
   useSession,
@@ -13,12 +12,11 @@ import {
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
 import type { AccessTokenClaims } from '../../domain/accesstoken.ts'
 import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'
-import { changesOfClient } from '../../domain/sessionclient.ts'
 import { signInRules } from '../../domain/signinrules.ts'
 import type { Client, Person, Refused, Sessions, SessionView, TokenSession } from '../people.ts'
 import type { AccessTokenSigner } from '../token/sign.ts'
 import { auditingDeed } from '../trail.ts'
-import { deviceNameOf, keptUserAgent } from './devicename.ts'
+import { noteMove } from './move.ts'
 import type { SessionStarter } from './start.ts'
 
 /** As the change feed names whoever changed something. */
@@ -186,27 +184,10 @@ export class SessionService implements Sessions {
     if (revokedBefore && session.startedAt < revokedBefore) return undefined
     const by = session.userId
     await this.#audit(tx, 'session.refreshed', { ...session, organizationId, by }, client)
-    await this.#noteMove(tx, organizationId, session, client)
+    await noteMove(tx, { ...session, organizationId }, client)
     const { userId: id, email, groups } = session
     const user = { id, email, groups }
     return this.#options.starter.issueTokens(tx, { organization, rules, user, session })
-  }
-
-  /** A session that moved goes on; that it did is written down. */
-  async #noteMove(
-    tx: Transaction,
-    organizationId: string,
-    session: SessionForTokens,
-    client: Client,
-  ): Promise<void> {
-    const userAgent = keptUserAgent(client.userAgent)
-    const now = { address: client.address?.slice(0, 64), deviceName: deviceNameOf(userAgent) }
-    const before = { address: session.address ?? undefined, deviceName: session.deviceName }
-    const changes = changesOfClient(before, now)
-    if (changes.length === 0) return
-    await moveSession(tx, session.id, { ...now, userAgent })
-    const of = { id: session.id, deviceName: now.deviceName, organizationId, by: session.userId }
-    await this.#audit(tx, 'session.client_changed', of, client, { changes, before })
   }
 
   async #audit(
@@ -220,12 +201,10 @@ export class SessionService implements Sessions {
       readonly by: string | undefined
     },
     { address, requestId }: Client,
-    detail: object = {},
   ): Promise<void> {
     const { organizationId, id, deviceName: name, by: userId } = session
     const target = { kind: 'session' as const, id, name }
-    const more = { address, ...detail }
-    const deed = { organizationId, userId, action, target, requestId, detail: more }
+    const deed = { organizationId, userId, action, target, requestId, detail: { address } }
     await carryOut(tx, [auditingDeed(deed)], [])
   }
 

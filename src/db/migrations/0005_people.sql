@@ -229,7 +229,8 @@ begin
   end loop;
 end $$;
 grant select (organization_id, id, email, groups, email_verified_at, suspended_at, sessions_revoked_before) on cardea.users to cardea_index;
-grant select (organization_id, id, user_id, kind, digest, methods, authenticated_at, created_at, last_seen_at, idle_timeout, expires_at, revoked_at) on cardea.sessions to cardea_index;
+grant select (organization_id, id, user_id, kind, digest, methods, authenticated_at, created_at, last_seen_at, idle_timeout, expires_at, revoked_at, address, device_name)
+  on cardea.sessions to cardea_index;
 grant update (last_seen_at), delete on cardea.sessions to cardea_index;
 grant select, delete on cardea.revoked_access_tokens to cardea_index;
 grant select (organization_id, id, state, next_attempt_at, created_at, expires_at), update (next_attempt_at), delete on cardea.mails to cardea_index;
@@ -300,6 +301,15 @@ begin atomic
   where s.id = e.id and s.revoked_at is null;
 end;
 
+-- From where sessions that are not over were used last, as far as that is written down.
+create function cardea.session_places(ids uuid[])
+  returns table (organization_id uuid, id uuid, kind text, address text, device_name text)
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select s.organization_id, s.id, s.kind, s.address, s.device_name from cardea.sessions s
+  where s.id = any (ids) and s.revoked_at is null and s.expires_at > now();
+end;
+
 -- Takes mails that are due, and keeps others from them for `seconds`. What is not reported until then comes again.
 create function cardea.claim_mails(seconds integer, most integer)
   returns table (organization_id uuid, id uuid)
@@ -356,17 +366,17 @@ begin atomic
 end;
 
 revoke all on function cardea.index_sessions(uuid[]), cardea.index_sessions_page(uuid, integer), cardea.find_sessions_by_digest(bytea[]),
-  cardea.index_users(uuid[]), cardea.index_revoked_access_tokens(uuid[]), cardea.record_session_activity(jsonb),
+  cardea.index_users(uuid[]), cardea.index_revoked_access_tokens(uuid[]), cardea.record_session_activity(jsonb), cardea.session_places(uuid[]),
   cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.prune_people(interval), cardea.index_organizations(uuid[]) from public;
 grant execute on function cardea.index_sessions(uuid[]), cardea.index_sessions_page(uuid, integer), cardea.find_sessions_by_digest(bytea[]),
-  cardea.index_users(uuid[]), cardea.index_revoked_access_tokens(uuid[]), cardea.record_session_activity(jsonb),
+  cardea.index_users(uuid[]), cardea.index_revoked_access_tokens(uuid[]), cardea.record_session_activity(jsonb), cardea.session_places(uuid[]),
   cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.prune_people(interval), cardea.index_organizations(uuid[]) to cardea_auth;
 do $$
 declare
   signature text;
 begin
   foreach signature in array array['index_sessions(uuid[])', 'index_sessions_page(uuid, integer)', 'find_sessions_by_digest(bytea[])', 'index_users(uuid[])',
-    'index_revoked_access_tokens(uuid[])', 'record_session_activity(jsonb)', 'claim_mails(integer, integer)', 'mail_backlog()', 'prune_people(interval)',
+    'index_revoked_access_tokens(uuid[])', 'record_session_activity(jsonb)', 'session_places(uuid[])', 'claim_mails(integer, integer)', 'mail_backlog()', 'prune_people(interval)',
     'index_organizations(uuid[])'] loop
     execute format('alter function cardea.%s owner to cardea_index', signature);
   end loop;
