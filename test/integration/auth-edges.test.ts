@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask } from '../support/ask.ts'
 import { eventually, peoplesSettings, type RunningAuth, startAuth } from '../support/authservice.ts'
+import { describedRoutes } from '../support/openapiroutes.ts'
 import { aPerson, openReplicas, signIn } from '../support/peopleservices.ts'
 import { testDatabase } from '../support/postgres.ts'
 import { sendRaw } from '../support/rawhttp.ts'
@@ -423,5 +424,46 @@ describe('whoever is not signed in (ASVS 2.4.1, 6.3.1)', () => {
         '{}',
       ),
     ).toBe(400)
+  })
+})
+
+describe('looking changes nothing (ASVS 3.5.3)', () => {
+  const state = async () =>
+    Promise.all(
+      [
+        'users',
+        'passwords',
+        'invitations',
+        'role_bindings',
+        'one_time_tokens',
+        'refresh_tokens',
+      ].map(
+        async (table) =>
+          (await records.client.query(`select * from cardea.${table} order by id`)).rows,
+      ),
+    )
+  const sessions = async () =>
+    (await records.client.query('select id, digest, revoked_at from cardea.sessions order by id'))
+      .rows
+
+  test('on any route, for whoever is signed in', async () => {
+    const routes = await describedRoutes(remote.url)
+    const paths = new Set(routes.map(({ path }) => path.replaceAll(/\{[a-z]+\}/g, 'x')))
+    const pages = [
+      '/',
+      '/login',
+      '/logout',
+      '/register',
+      '/forgot',
+      '/account',
+      '/account/sessions',
+    ]
+    const links = ['/verify?token=co_x', '/invitation?token=co_x', '/reset?token=co_x']
+    const before = [await state(), await sessions()]
+    for (const path of [...paths, ...pages, ...links]) {
+      for (const method of ['GET', 'HEAD']) await through(path, { cookie, accept: '*/*' }, method)
+    }
+    expect([await state(), await sessions()]).toEqual(before)
+    expect(await statusOf('/api/auth/me', { cookie })).toBe(200)
   })
 })
