@@ -22,6 +22,8 @@ interface Field {
   /** Spoken and written as it is: names and codes. */
   readonly verbatim?: boolean
   readonly numeric?: boolean
+  /** What is usual here; anything else can be typed as well. */
+  readonly suggestions?: readonly string[]
   /** Characters. */
   readonly maxLength: number
   /** Beside the label. */
@@ -32,7 +34,7 @@ interface Field {
 
 /** A labelled field, with everything that is said about it tied to it. */
 export function field(its: Field, faults: readonly Fault[]): Html {
-  const { name, label, hint, rules, type = 'text' } = its
+  const { name, label, hint, rules, suggestions, type = 'text' } = its
   const mine = faults.filter((fault) => fault.field === name)
   const ids = {
     [`${name}-fault`]: mine.length > 0,
@@ -48,6 +50,7 @@ export function field(its: Field, faults: readonly Fault[]): Html {
     class: its.numeric && 'code',
     value: its.value,
     autocomplete: its.autocomplete,
+    list: suggestions && `${name}-suggestions`,
     maxlength: its.maxLength,
     inputmode: its.numeric ? 'numeric' : undefined,
     autocapitalize: verbatim && 'none',
@@ -64,6 +67,7 @@ export function field(its: Field, faults: readonly Fault[]): Html {
 <div class="row"><label for="${name}">${label}${its.optional && ' (optional)'}</label>${its.beside}</div>
 ${mine.length > 0 && html`<p class="fault" id="${`${name}-fault`}"><span class="hidden">Error: </span>${mine.map(({ message }) => html`${message} `)}</p>`}
 <input${input}>
+${suggestions && html`<datalist id="${`${name}-suggestions`}">${suggestions.map((one) => html`<option value="${one}">`)}</datalist>`}
 ${hint !== undefined && html`<p class="hint" id="${`${name}-hint`}">${hint}</p>`}
 ${rules && rules.length > 0 && html`<ul class="rules" id="${`${name}-rules`}">${rules.map((rule) => html`<li>${rule}</li>`)}</ul>`}
 </div>`

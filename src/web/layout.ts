@@ -16,12 +16,15 @@ export interface Resident {
   /** The organization's display name. */
   readonly organization: string
   readonly email: string
+  /** Whether they may see who else is a member. */
+  readonly seesMembers: boolean
 }
 
 const rooms = [
   ['/account', 'Profile'],
   ['/account/sessions', 'Sessions'],
   ['/account/password', 'Password'],
+  ['/admin/members', 'Members'],
 ] as const
 export type Room = (typeof rooms)[number][0]
 
@@ -43,10 +46,11 @@ ${content}
   )
 }
 
-/** A page of somebody's account. */
+/** A page for somebody who is signed in. */
 export function accountPage(room: Room, page: Page, me: Resident): string {
   const { title, content } = page
-  const links = rooms.map(([path, name]) => {
+  const open = rooms.filter(([path]) => path !== '/admin/members' || me.seesMembers)
+  const links = open.map(([path, name]) => {
     const current = attributes({ href: path, 'aria-current': path === room ? 'page' : undefined })
     return html`<li><a${current}>${name}</a></li>`
   })

@@ -34,7 +34,7 @@ export function sessionsPage(view: SessionsView): string {
         notice(view.notice),
         html`<section class="card" aria-labelledby="list">
 <h2 id="list">Signed in now</h2>
-<ul class="sessions">${sessions.map((session) => line(session, now))}</ul>
+<ul class="list">${sessions.map((session) => line(session, now))}</ul>
 </section>
 <section class="card" aria-labelledby="end">
 <h2 id="end">Sign out in several places</h2>

@@ -127,12 +127,19 @@ form.inline { margin: 0; display: inline-flex; }
 .room .card form.inline { margin-top: 0; }
 .facts { display: grid; gap: 0.875rem; margin-top: 1rem; }
 .facts dt { color: var(--quiet); font-size: 0.875rem; }
-.sessions { margin-top: 0.5rem; }
-.sessions > li { display: flex; gap: 0.75rem 1.25rem; align-items: center; justify-content: space-between; padding: 1rem 0; border-top: 1px solid var(--line); }
-.sessions > li:first-child { border-top: 0; }
-.sessions > li:last-child { padding-bottom: 0; }
-.sessions p { color: var(--quiet); font-size: 0.9375rem; }
-.sessions h3 { margin: 0; font-size: 1rem; font-weight: 600; display: flex; flex-wrap: wrap; gap: 0.125rem 0.625rem; align-items: center; }
+.list { margin-top: 0.5rem; }
+.list > li { display: flex; gap: 0.75rem 1.25rem; align-items: center; justify-content: space-between; padding: 1rem 0; border-top: 1px solid var(--line); }
+.list > li:first-child { border-top: 0; }
+.list > li:last-child { padding-bottom: 0; }
+.list p { color: var(--quiet); font-size: 0.9375rem; }
+.list h3 { margin: 0; font-size: 1rem; font-weight: 600; display: flex; flex-wrap: wrap; gap: 0.125rem 0.625rem; align-items: center; }
+details { flex: none; text-align: right; }
+details[open] { flex: 0 1 22rem; }
+summary { cursor: pointer; display: inline-block; padding: 0.25rem 0.5rem; color: var(--accent); font-weight: 600; font-size: 0.9375rem; border-radius: 6px; }
+summary.danger { color: var(--danger); }
+details p { margin-top: 0.5rem; }
+summary:hover { background: var(--accent-soft); color: var(--accent-strong); }
+.room .card details form { margin-top: 0.5rem; justify-content: flex-end; }
 .tag { padding: 0.0625rem 0.5rem; border-radius: 999px; background: var(--accent-soft); color: var(--accent); font-size: 0.8125rem; font-weight: 600; }
 @media (min-width: 40rem) {
   .facts > div { display: grid; grid-template-columns: 10rem 1fr; gap: 1rem; align-items: baseline; }
@@ -140,7 +147,8 @@ form.inline { margin: 0; display: inline-flex; }
 @media (max-width: 26rem) {
   .card form > button, .card .actions button, .card .actions .button { width: 100%; }
   .room .card form.inline > button { width: auto; }
-  .sessions > li { align-items: flex-start; }
+  .list > li { align-items: flex-start; flex-wrap: wrap; }
+  details[open] { flex: 1 0 100%; }
 }
 @media (prefers-reduced-motion: no-preference) {
   html { scroll-behavior: smooth; }

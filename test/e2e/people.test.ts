@@ -125,7 +125,7 @@ test('a person registers, confirms, signs in, is known, ends a session elsewhere
   await expect.poll(() => checked(phone), soon).toMatchObject({ status: 200 })
 
   await ada.press('Sessions')
-  const lines = ada.page.locator('.sessions > li')
+  const lines = ada.page.locator('.list > li')
   expect(await lines.count()).toBe(2)
   expect(await lines.filter({ hasText: 'This one' }).innerText()).toContain('Linux')
   const other = lines.filter({ hasText: 'Safari on iOS' })

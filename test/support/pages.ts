@@ -5,7 +5,7 @@ import { DenialLog } from '../../src/auth/check/denials.ts'
 import type { Judge } from '../../src/auth/check/judge.ts'
 import type { SessionCredential } from '../../src/auth/index/session.ts'
 import type { Tenant } from '../../src/auth/index/tenant.ts'
-import type { People, SessionView } from '../../src/auth/people.ts'
+import type { Member, People, SessionView } from '../../src/auth/people.ts'
 import { registerAuthentication } from '../../src/auth/plugins/authentication.ts'
 import { registerHeaders } from '../../src/auth/plugins/headers.ts'
 import { RefusalError } from '../../src/auth/refusal.ts'
@@ -29,6 +29,7 @@ export interface PagesSetting {
   registrationOpen: boolean
   methods: readonly string[]
   origins: readonly string[]
+  permissions: readonly string[]
   /** What the next service that is asked answers, whatever it is. */
   refusal: ({ readonly refused: string } & Record<string, unknown>) | undefined
   /** What the services were asked, in order. */
@@ -50,6 +51,7 @@ export async function createPages({
     registrationOpen: true,
     methods: ['Password', 'EmailCode'],
     origins: ['https://app.acme.example'],
+    permissions: ['members:read', 'members:create', 'members:update', 'members:delete'],
     refusal: undefined,
     asked: [],
     sessions: sessionsAt(now),
@@ -92,6 +94,7 @@ function judgeOf(setting: PagesSetting): Judge {
   const credential = {
     kind: 'User',
     id: 'session-1',
+    rolesOn: () => ({ permits: (asked: string) => setting.permissions.includes(asked) }),
     user: { id: 'user-1', email: 'ada@acme.example' },
     tenant: {
       id: organizationId,
@@ -102,7 +105,7 @@ function judgeOf(setting: PagesSetting): Judge {
       },
     } as Tenant,
     authenticatedAt: setting.now,
-  } as SessionCredential
+  } as unknown as SessionCredential
   const judge = async () =>
     setting.signedIn ? { code: 'allowed', credential } : { code: 'credential_missing' }
   return { judge } as unknown as Judge
@@ -166,29 +169,37 @@ function peopleOf(setting: PagesSetting): People {
       look: async (token) =>
         token === someToken ? { ...who, displayName: 'Acme Inc.', organizationId } : undefined,
       accept: async (token, account) => answer('accept', [token, account], who),
-      list: unused,
-      invite: unused,
-      revoke: unused,
+      list: async () => [
+        {
+          id: 'invitation-1',
+          email: 'konrad@acme.example',
+          role: 'viewer',
+          project: 'scanner',
+          createdAt: new Date(setting.now - day),
+          expiresAt: new Date(setting.now + 6 * day),
+        },
+      ],
+      invite: async (_person, invitation) =>
+        answer('invite', [invitation], {
+          ...invitation,
+          id: 'invitation-2',
+          project: invitation.project,
+          createdAt: new Date(setting.now),
+          expiresAt: new Date(setting.now + 7 * day),
+        }),
+      revoke: async (_person, id) => answer('withdraw', [id], { revoked: true }),
     },
     members: {
-      me: async () => ({
-        ...who,
-        id: 'user-1',
-        name: 'Ada Lovelace',
-        status: 'active',
-        displayName: 'Acme Inc.',
-        roles: [
-          { role: 'admin', project: undefined, source: 'api' },
-          { role: 'developer', project: 'scanner', source: 'resource' },
-        ],
-        createdAt: new Date(setting.now - 200 * day),
-        lastSignedInAt: new Date(setting.now),
-      }),
+      me: async () => ({ ...ada(setting.now), organization: 'acme', displayName: 'Acme Inc.' }),
       rename: async (_person, name) => answer('rename', [name], { renamed: true }),
-      list: unused,
+      list: async () =>
+        setting.permissions.includes('members:read')
+          ? { members: membersAt(setting.now), next: undefined }
+          : { refused: 'permission_denied' },
       setRoles: unused,
-      setSuspended: unused,
-      remove: unused,
+      setSuspended: async (_person, id, suspended) =>
+        answer('setSuspended', [id, suspended], ada(setting.now)),
+      remove: async (_person, id) => answer('remove', [id], { removed: true }),
     },
     sessions: {
       list: async () => setting.sessions,
@@ -197,7 +208,7 @@ function peopleOf(setting: PagesSetting): People {
         setting.sessions = setting.sessions.filter(({ current }) => current)
         return answer('revokeAll', [keep], { revoked: 2 })
       },
-      revokeAllOf: unused,
+      revokeAllOf: async (_person, id) => answer('revokeAllOf', [id], { revoked: 1 }),
       end: async () => {
         setting.signedIn = false
         answer('end', [], undefined)
@@ -206,6 +217,42 @@ function peopleOf(setting: PagesSetting): People {
       revokeToken: unused,
     },
   }
+}
+
+function ada(now: number): Member {
+  return {
+    id: 'user-1',
+    email: 'ada@acme.example',
+    name: 'Ada Lovelace',
+    status: 'active',
+    roles: [
+      { role: 'admin', project: undefined, source: 'api' },
+      { role: 'developer', project: 'scanner', source: 'resource' },
+    ],
+    createdAt: new Date(now - 200 * day),
+    lastSignedInAt: new Date(now),
+  }
+}
+
+function membersAt(now: number): readonly Member[] {
+  const charles: Member = {
+    ...ada(now),
+    id: 'user-2',
+    email: 'charles@acme.example',
+    name: 'Charles Babbage',
+    roles: [{ role: 'owner', project: undefined, source: 'resource' }],
+    lastSignedInAt: new Date(now - 3 * day),
+  }
+  const grace: Member = {
+    ...charles,
+    id: 'user-3',
+    email: 'grace@acme.example',
+    name: 'Grace Hopper',
+    status: 'suspended',
+    roles: [{ role: 'auditor', project: undefined, source: 'api' }],
+    lastSignedInAt: undefined,
+  }
+  return [ada(now), charles, grace]
 }
 
 function sessionsAt(now: number): readonly SessionView[] {

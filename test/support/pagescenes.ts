@@ -75,5 +75,9 @@ export const pageScenes: Readonly<Record<string, Scene>> = {
     await visitor.press('Sign out everywhere else')
   },
   'change-password': opens('/account/password', signedIn),
+  members: async (visitor, setting) => {
+    await opens('/admin/members', signedIn)(visitor, setting)
+    await visitor.page.getByText('Change', { exact: true }).first().click()
+  },
   'not-found': opens('/nowhere'),
 }

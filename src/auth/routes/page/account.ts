@@ -9,13 +9,12 @@ import { isRefused } from '../../refusal.ts'
 import { faultsOf, missing, sendFaulty } from './fault.ts'
 import { fieldsOf } from './fields.ts'
 import type { PageOptions } from './options.ts'
-import { redirect, requireSignedIn, residentOf, signedIn } from './person.ts'
+import { redirect, residentOf, signedIn } from './person.ts'
 import { sendPage } from './problem.ts'
 import { announce, takeNotice } from './state.ts'
 
-/** What somebody who is signed in sees and changes of their own account. */
+/** What somebody sees and changes of their own account. In a context that lets in who is signed in. */
 export function registerAccount(context: FastifyInstance, options: PageOptions): void {
-  context.addHook('onRequest', requireSignedIn(options))
   registerProfile(context, options)
   registerSessions(context, options)
   registerPasswordChange(context, options)

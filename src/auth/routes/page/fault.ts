@@ -21,7 +21,7 @@ const sentences: Partial<Readonly<Record<ProblemCode, Fault>>> = {
   },
   email_domain_not_allowed: {
     field: 'email',
-    message: 'The organization does not take addresses of this domain. Use the one of your work.',
+    message: 'The organization does not take addresses of this domain.',
   },
   password_not_accepted: { field: 'password', message: 'Choose another password.' },
   password_wrong: { field: 'current', message: 'This is not your current password.' },
@@ -29,6 +29,15 @@ const sentences: Partial<Readonly<Record<ProblemCode, Fault>>> = {
     message: 'The organization has as many people as it may have. Ask its administrators.',
   },
   invalid_request: { message: 'Check what you typed in: something in it cannot be right.' },
+  member_exists: { field: 'email', message: 'Somebody with this address is a member already.' },
+  role_not_found: { field: 'role', message: 'There is no such role.' },
+  project_not_found: { field: 'project', message: 'There is no such project.' },
+  permission_denied: { message: 'Your roles do not permit this.' },
+  last_owner: {
+    message: 'The organization would be without an owner. Make somebody else one first.',
+  },
+  managed_by_resource: { message: 'A resource says so, and only the resource can change it.' },
+  not_found: { message: 'This is gone already.' },
   busy: { message: 'There is much to do just now. Please try again in a moment.' },
 }
 

@@ -1,5 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { type Form, FormBrowser, leadsTo } from '../../../../test/support/formbrowser.ts'
 import {
   createPages,
   type PagesSetting,
@@ -8,56 +9,16 @@ import {
   someToken,
 } from '../../../../test/support/pages.ts'
 
-type Form = Readonly<Record<string, string>>
-
 let setting: PagesSetting
-let browser: Browser
-
-/** Keeps cookies and follows nothing, so that each answer is seen. */
-class Browser {
-  readonly #app: Awaited<ReturnType<typeof createPages>>['app']
-  readonly cookies = new Map<string, string>()
-
-  constructor(app: Awaited<ReturnType<typeof createPages>>['app']) {
-    this.#app = app
-  }
-
-  get(url: string, headers: Form = {}): Promise<LightMyRequestResponse> {
-    return this.#send('GET', url, undefined, headers)
-  }
-
-  post(url: string, form: Form | string, headers: Form = {}): Promise<LightMyRequestResponse> {
-    const body = typeof form === 'string' ? form : String(new URLSearchParams(form))
-    const type = 'application/x-www-form-urlencoded'
-    return this.#send('POST', url, body, { 'content-type': type, ...headers })
-  }
-
-  async #send(method: 'GET' | 'POST', url: string, payload: string | undefined, headers: Form) {
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const answer = await this.#app.inject({
-      method,
-      url,
-      headers: { accept: 'text/html', host: 'id.example.com', cookie, ...headers },
-      ...(payload !== undefined && { payload }),
-    })
-    for (const { name, value, maxAge, expires } of answer.cookies) {
-      const over = maxAge === 0 || (expires !== undefined && expires.getTime() === 0)
-      if (over) this.cookies.delete(name)
-      else this.cookies.set(name, value)
-    }
-    return answer
-  }
-}
+let browser: FormBrowser
 
 const ada = { email: 'ada@acme.example', organization: 'acme' }
 
 beforeEach(async () => {
   const { app, setting: its } = await createPages()
   setting = its
-  browser = new Browser(app)
+  browser = new FormBrowser(app)
 })
-
-const leadsTo = (path: string) => ({ statusCode: 303, headers: { location: path } })
 
 async function identify(form: Form = ada): Promise<void> {
   expect(await browser.post('/login', form)).toMatchObject(leadsTo('/login/password'))
@@ -161,7 +122,7 @@ describe('signing in', () => {
 
   it('knows the organization by its host, and does not ask for it', async () => {
     const pages = await createPages({ organizationHosts: '.id.example.com' })
-    const atHost = new Browser(pages.app)
+    const atHost = new FormBrowser(pages.app)
     const host = { host: 'acme.id.example.com' }
     const { body } = await atHost.get('/login', host)
     expect(body).not.toContain('name="organization"')
@@ -318,70 +279,6 @@ describe('a forgotten password', () => {
   })
 })
 
-describe('the account', () => {
-  beforeEach(() => {
-    setting.signedIn = true
-  })
-
-  it.each(['/account', '/account/sessions', '/account/password'])(
-    '%s sends whoever is not signed in to sign in, whatever they send',
-    async (path) => {
-      setting.signedIn = false
-      expect(await browser.get(path)).toMatchObject(leadsTo('/login'))
-      expect(await browser.post(path, { name: 'x' })).toMatchObject(leadsTo('/login'))
-      expect(setting.asked).toEqual([])
-    },
-  )
-
-  it('shows the name of the organization, and marks the session that asks', async () => {
-    const { body } = await browser.get('/account/sessions')
-    expect(body).toContain('<title>Sessions – Acme Inc.</title>')
-    expect(body.match(/This one/g)).toHaveLength(1)
-    expect(body).toContain('25 minutes ago')
-  })
-
-  it.each([
-    [{ session: 'session-2' }, ['revoke', 'session-2'], '/account/sessions'],
-    [{ end: 'others' }, ['revokeAll', 'current'], '/account/sessions'],
-    [{ end: 'all' }, ['revokeAll', 'none'], '/login'],
-  ])('ends sessions: %o', async (form, asked, next) => {
-    browser.cookies.set('__Host-cardea_session', 'x')
-    expect(await browser.post('/account/sessions', form)).toMatchObject(leadsTo(next))
-    expect(setting.asked).toEqual([asked])
-    expect(browser.cookies.has('__Host-cardea_session')).toBe(next !== '/login')
-  })
-
-  it('gives the session another cookie when the password was changed', async () => {
-    const form = { email: ada.email, current: rightPassword, password: 'another long one here' }
-    expect(await browser.post('/account/password', form)).toMatchObject(
-      leadsTo('/account/password'),
-    )
-    expect(browser.cookies.get('__Host-cardea_session')).toBe('session_renewed')
-    expect((await browser.get('/account/password')).body).toContain('all your other sessions ended')
-  })
-
-  it('says beside its field that the current password is another one', async () => {
-    setting.refusal = { refused: 'password_wrong' }
-    const answer = await browser.post('/account/password', { current: 'x', password: 'y' })
-    expect(answer.body).toContain('<a href="#current">This is not your current password.</a>')
-  })
-
-  it('signs out by a form alone', async () => {
-    browser.cookies.set('__Host-cardea_session', 'x')
-    expect((await browser.get('/logout')).statusCode).toBe(404)
-    expect(await browser.post('/logout', {})).toMatchObject(leadsTo('/login'))
-    expect(browser.cookies.has('__Host-cardea_session')).toBe(false)
-  })
-
-  it('shows names as they are, and never as markup', async () => {
-    const name = '<script>alert(1)</script>'
-    setting.refusal = { refused: 'invalid_request' }
-    const { body } = await browser.post('/account', { name })
-    expect(body).toContain('value="&lt;script&gt;alert(1)&lt;/script&gt;"')
-    expect(body).not.toContain('<script')
-  })
-})
-
 describe('a form', () => {
   it.each([
     ['a field twice', 'email=a%40b.example&email=c%40d.example'],
@@ -410,7 +307,7 @@ describe('a form', () => {
 describe('each page', () => {
   const open = ['/login', '/register', '/register/sent', '/forgot', '/forgot/sent', '/nowhere']
   const links = ['/verify', '/invitation', '/reset'].map((path) => `${path}?token=${someToken}`)
-  const own = ['/account', '/account/sessions', '/account/password']
+  const own = ['/account', '/account/sessions', '/account/password', '/admin/members']
 
   it.each([...open, ...links, ...own])(
     '%s is stored nowhere, framed by nobody, and has no script and no style of its own',

@@ -5,9 +5,10 @@ import { registerAccount } from './account.ts'
 import { registerAssets } from './asset.ts'
 import { registerCode } from './code.ts'
 import { registerForgot } from './forgot.ts'
+import { registerMembers } from './members.ts'
 import { registerOneTimeLinks } from './onetimelink.ts'
 import type { PageOptions } from './options.ts'
-import { redirect, sessionOf } from './person.ts'
+import { redirect, requireSignedIn, sessionOf } from './person.ts'
 import { registerRegistration } from './register.ts'
 import { registerSignIn } from './signin.ts'
 
@@ -29,5 +30,9 @@ export function registerPages(context: FastifyInstance, options: PageOptions): v
   registerRegistration(context, options)
   registerOneTimeLinks(context, options)
   registerForgot(context, options)
-  void context.register(async (account) => registerAccount(account, options))
+  void context.register(async (signedIn) => {
+    signedIn.addHook('onRequest', requireSignedIn(options))
+    registerAccount(signedIn, options)
+    registerMembers(signedIn, options)
+  })
 }

@@ -12,6 +12,8 @@ import { keepSignIn } from './state.ts'
 export interface SignedIn {
   readonly person: Person
   readonly tenant: Pick<Tenant, 'displayName' | 'origins'>
+  /** Whether they have a permission on the whole organization, as far as this replica knows; the services ask again. */
+  readonly may: (permission: string) => boolean
 }
 
 /**
@@ -45,15 +47,17 @@ export function requireSignedIn(options: AuthenticationOptions): onRequestAsyncH
 
 /** Who asks, behind the hook. */
 export function signedIn(request: FastifyRequest): SignedIn {
-  const { tenant } = request.getDecorator<SessionCredential>('session')
-  return { person: personOf(request), tenant }
+  const session = request.getDecorator<SessionCredential>('session')
+  const roles = session.rolesOn(undefined)
+  const may = (permission: string) => roles.permits(permission)
+  return { person: personOf(request), tenant: session.tenant, may }
 }
 
 /** Whose pages are shown, behind the hook. */
 export function residentOf(request: FastifyRequest): Resident {
-  const { person, tenant } = signedIn(request)
+  const { person, tenant, may } = signedIn(request)
   const organization = tenant.displayName === '' ? person.organization : tenant.displayName
-  return { organization, email: person.email }
+  return { organization, email: person.email, seesMembers: may('members:read') }
 }
 
 /** RFC 9110, section 15.4.4: whatever the method was, the next one is GET. */

@@ -27,6 +27,12 @@ const notices = {
   profile_saved: 'Your profile is saved.',
   session_ended: 'That session ended.',
   others_ended: 'You are signed out everywhere else.',
+  invited: 'The invitation is on its way.',
+  invitation_withdrawn: 'The invitation is withdrawn.',
+  member_suspended: 'The member is suspended, and signed out everywhere.',
+  member_resumed: 'The member can sign in again.',
+  member_signed_out: 'The member is signed out everywhere.',
+  member_removed: 'The member is removed.',
   code_sent: 'Another code is on its way. The former one is of no use any more.',
 } as const
 export type Notice = keyof typeof notices
