@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { get } from 'node:http'
 import path from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
+import type { CapturedMail } from '../../hack/local/mailbox.ts'
 import { isAlive } from '../../hack/local/processes.ts'
 import { makeCheckout } from '../support/checkout.ts'
 
@@ -55,14 +56,14 @@ test('the owner of the quickstart’s organization is invited, and whoever reads
   const url = await variable('CARDEA_URL')
   const [message] = await vi.waitFor(
     async () => {
-      const all = await (await fetch(`${mail}/messages`)).json()
+      const all = (await (await fetch(`${mail}/messages`)).json()) as CapturedMail[]
       expect(all).toHaveLength(1)
-      return all
+      return all as [CapturedMail]
     },
     { timeout: 15_000 },
   )
   expect(message).toMatchObject({ to: ['owner@acme.example'], subject: 'Invitation to Acme Inc.' })
-  const [link] = message.links
+  const [link = ''] = message.links
   expect(link).toMatch(`${url}/invitation?token=co_`)
   expect(await (await fetch(link)).text()).toContain('Acme Inc.')
   expect(await (await fetch(`${mail}/messages/${message.id}`)).json()).toEqual(message)

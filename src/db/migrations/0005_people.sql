@@ -347,7 +347,7 @@ begin
   delete from cardea.sign_in_failures f where f.failed_at < now() - interval '1 day' and coalesce(f.locked_until < now(), true);
   delete from cardea.devices d where d.last_seen_at < now() - interval '400 days';
   delete from cardea.sessions s where least(s.expires_at, coalesce(s.revoked_at, s.last_seen_at + make_interval(secs => s.idle_timeout))) < now() - keep;
-  delete from cardea.mails m where m.state <> 'queued' and m.created_at < now() - keep;
+  delete from cardea.mails m where (m.state <> 'queued' or m.expires_at < now()) and m.created_at < now() - keep;
 end $$;
 
 -- The index of organizations knows by which domains their people come, who the resource names as owners, which origins may
