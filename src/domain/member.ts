@@ -94,7 +94,7 @@ export function mayGive(own: readonly string[], permissions: readonly string[]):
   return permissions.every((permission) => permits(own, permission))
 }
 
-export function isOwner(given: readonly GivenRole[]): boolean {
+function isOwner(given: readonly GivenRole[]): boolean {
   return given.some(({ role, projectId }) => role === 'owner' && projectId === undefined)
 }
 

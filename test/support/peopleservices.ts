@@ -75,7 +75,7 @@ export async function giveSigningKey(records: Records, installation = 'default')
 }
 
 /** The shape of a hash, for what does not verify it. */
-export function aHash(password: string): string {
+function aHash(password: string): string {
   return `$argon2id$v=19$m=19456,t=2,p=1$${Buffer.from(password).toString('base64url')}`
 }
 
