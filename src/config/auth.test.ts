@@ -67,3 +67,85 @@ test('every wrong variable is named at once', () => {
   const read = () => readAuthConfig({ CARDEA_LISTEN: 'x', CARDEA_BODY_LIMIT: 'y' }, 'auth-0')
   expect(read).toThrow(/CARDEA_DATABASE_URL.*CARDEA_LISTEN.*CARDEA_BODY_LIMIT/)
 })
+
+const people = { ...database, CARDEA_PUBLIC_URL: 'https://id.example.com' }
+
+test('without a public URL nobody signs in', () => {
+  expect(readAuthConfig(database, 'auth-0').people).toBeUndefined()
+})
+
+test('with a public URL everything else of people has a value', () => {
+  expect(readAuthConfig(people, 'auth-0').people).toEqual({
+    publicUrl: 'https://id.example.com',
+    organizationHosts: undefined,
+    selfService: false,
+    smtp: undefined,
+    redis: undefined,
+    passwords: { memory: 19_456, iterations: 2, queue: 200, workers: 1 },
+  })
+})
+
+test.each([
+  ['https://id.example.com/', 'https://id.example.com'],
+  ['https://ID.example.com:443', 'https://id.example.com'],
+  ['https://id.example.com:8443', 'https://id.example.com:8443'],
+  ['http://localhost:8080', 'http://localhost:8080'],
+  ['http://[::1]:8080', 'http://[::1]:8080'],
+])('the public URL %s is the origin %s', (told, origin) => {
+  const config = readAuthConfig({ ...database, CARDEA_PUBLIC_URL: told }, 'auth-0')
+  expect(config.people?.publicUrl).toBe(origin)
+})
+
+test.each([
+  [
+    'rediss://user:p%40ss@redis.example',
+    { port: 6379, tls: true, login: { user: 'user', password: 'p@ss' } },
+  ],
+  ['redis://:secret@127.0.0.1:6380/3', { port: 6380, tls: false, database: 3 }],
+  ['redis://redis.example?tls=off', { tls: false, login: undefined, database: 0 }],
+])('Redis is reached as %s says', (url, expected) => {
+  const config = readAuthConfig({ ...people, CARDEA_REDIS_URL: url }, 'auth-0')
+  expect(config.people?.redis).toMatchObject(expected)
+})
+
+test.each([
+  ['CARDEA_PUBLIC_URL', 'id.example.com'],
+  ['CARDEA_PUBLIC_URL', 'http://id.example.com'],
+  ['CARDEA_PUBLIC_URL', 'https://id.example.com/login'],
+  ['CARDEA_PUBLIC_URL', 'https://user:p4ssw0rd@id.example.com'],
+  ['CARDEA_PUBLIC_URL', 'https://id.example.com?a=b'],
+  ['CARDEA_PUBLIC_URL', 'ftp://id.example.com'],
+  ['CARDEA_ORGANIZATION_HOSTS', 'id.example.com'],
+  ['CARDEA_ORGANIZATION_HOSTS', '.com'],
+  ['CARDEA_ORGANIZATION_HOSTS', '.*.example.com'],
+  ['CARDEA_SELF_SERVICE', 'yes'],
+  ['CARDEA_SMTP_URL', 'smtp.example.com'],
+  ['CARDEA_SMTP_URL', 'smtps://user:p4ssw0rd@smtp.example.com?tls=off'],
+  ['CARDEA_SMTP_CA_FILE', 'a file'],
+  ['CARDEA_MAIL_FROM', 'nobody'],
+  ['CARDEA_REDIS_URL', 'redis://:p4ssw0rd@redis.example'],
+  ['CARDEA_REDIS_URL', 'rediss://:p4ssw0rd@redis.example?tls=off'],
+  ['CARDEA_REDIS_URL', 'rediss://redis.example/name'],
+  ['CARDEA_REDIS_URL', 'rediss://:p4ssw0rd%ZZ@redis.example'],
+  ['CARDEA_REDIS_URL', 'http://redis.example'],
+  ['CARDEA_ARGON2_MEMORY', '1024'],
+  ['CARDEA_ARGON2_ITERATIONS', '1'],
+  ['CARDEA_PASSWORD_QUEUE', '0'],
+  ['CARDEA_PASSWORD_WORKERS', '1.5'],
+])('of people, %s=%s stops the program, and the sentence names it', (variable, value) => {
+  const read = () => readAuthConfig({ ...people, [variable]: value }, 'auth-0')
+  expect(read).toThrow(ConfigurationError)
+  expect(read).toThrow(new RegExp(`^${variable} must`))
+  expect(read).not.toThrow(/p4ssw0rd/)
+})
+
+test.each([
+  [{ CARDEA_SMTP_URL: 'smtps://smtp.example.com' }, 'CARDEA_PUBLIC_URL is not set'],
+  [{ CARDEA_SELF_SERVICE: 'true' }, 'for CARDEA_SELF_SERVICE is set'],
+  [
+    { CARDEA_PUBLIC_URL: 'https://id.example.com', CARDEA_SMTP_URL: 'smtps://smtp.example.com' },
+    'CARDEA_MAIL_FROM is not set',
+  ],
+])('%j needs another variable, which is named', (told, message) => {
+  expect(() => readAuthConfig({ ...database, ...told }, 'auth-0')).toThrow(message)
+})
