@@ -1,12 +1,28 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunningAuth, startAuth } from '../support/authservice.ts'
+import {
+  aSession,
+  aSigningKey,
+  aTokenSession,
+  aUser,
+  claimsOf,
+  endSession,
+  type TestSigningKey,
+  type TokenSessionRecord,
+  type UserRecord,
+} from '../support/peoplerecords.ts'
 import { testDatabase } from '../support/postgres.ts'
 import { type ApiKeyFields, type ApiKeyRecord, Records } from '../support/records.ts'
 
 const database = await testDatabase()
 const records = await Records.open(database.superuserUrl)
 const expiresAt = new Date('2099-01-01T00:00:00Z')
+const publicUrl = 'https://id.example.com'
 let auth: RunningAuth
+let signing: TestSigningKey
+let ann: UserRecord
+let session: TokenSessionRecord
+let cookie: string
 const keys: Record<string, ApiKeyRecord> = {}
 
 beforeAll(async () => {
@@ -30,7 +46,18 @@ beforeAll(async () => {
   await add('foreign', { scopes }, stranger)
   await records.revoke(keys['revoked'] as ApiKeyRecord)
   await records.binding(organization, 'developer', ['ci'], scanner)
-  auth = await startAuth(database.authUrl)
+  const subjects = JSON.stringify([{ kind: 'User', name: 'ann@acme.example' }])
+  await records.client.query(
+    `insert into cardea.role_bindings (organization_id, name, role, project_id, subjects, managed_by)
+      values ($1, 'ann', 'viewer', $2, $3, 'api')`,
+    [organization, scanner, subjects],
+  )
+  await add('biller-gateway', { scopes, project: billing })
+  signing = await aSigningKey(records)
+  ann = await aUser(records, organization, { email: 'ann@acme.example' })
+  session = await aTokenSession(records, ann)
+  cookie = (await aSession(records, ann)).text
+  auth = await startAuth(database.authUrl, { CARDEA_PUBLIC_URL: publicUrl })
 })
 afterAll(async () => {
   await auth.stop()
@@ -148,7 +175,10 @@ test('the public surface is described in OpenAPI 3.1', async () => {
   const answer = await fetch(`${auth.url}/openapi.json`)
   const document = (await answer.json()) as { openapi: string; paths: Record<string, unknown> }
   expect(document.openapi).toBe('3.1.0')
-  expect(Object.keys(document.paths)).toEqual([
+  const programs = Object.keys(document.paths).filter(
+    (path) => !/^\/(api|oauth2\/revoke)/.test(path),
+  )
+  expect(programs).toEqual([
     '/check',
     '/check/{path}',
     '/oauth2/introspect',
@@ -156,4 +186,54 @@ test('the public surface is described in OpenAPI 3.1', async () => {
     '/.well-known/jwks.json',
     '/openapi.json',
   ])
+})
+
+test('an access token is described by what it says and by what its person may now', async () => {
+  const claims = claimsOf(publicUrl, session)
+  const { body } = await introspect('gateway', signing.token(claims))
+  expect(body).toEqual({
+    active: true,
+    scope: '',
+    client_id: 'cardea',
+    sub: ann.id,
+    username: 'ann@acme.example',
+    jti: claims.jti,
+    token_type: 'Bearer',
+    iat: claims.iat,
+    exp: claims.exp,
+    organization: 'acme',
+    roles: [],
+  })
+})
+
+test('a key of a project is told of the people who have a role there, and of no others', async () => {
+  const token = signing.token(claimsOf(publicUrl, session))
+  expect((await introspect('scanner-gateway', token)).body).toMatchObject({
+    active: true,
+    project: 'scanner',
+    roles: ['viewer'],
+  })
+  expect((await introspect('biller-gateway', token)).body).toEqual({ active: false })
+})
+
+test('a token of another organization, one that is forged, and a cookie are not active', async () => {
+  const token = signing.token(claimsOf(publicUrl, session))
+  expect((await introspect('foreign', token)).body).toEqual({ active: false })
+  expect((await introspect('gateway', `${token.slice(0, -2)}AA`)).body).toEqual({ active: false })
+  expect((await introspect('gateway', cookie)).body).toEqual({ active: false })
+})
+
+test('a token of a session that ended is not active', async () => {
+  const ended = await aTokenSession(records, ann)
+  const token = signing.token(claimsOf(publicUrl, ended))
+  expect((await introspect('gateway', token)).body).toMatchObject({ active: true })
+  await endSession(records, ended)
+  await expect
+    .poll(async () => (await introspect('gateway', token)).body)
+    .toEqual({ active: false })
+})
+
+test('a person may not introspect: that is for programs', async () => {
+  const { answer } = await post(signing.token(claimsOf(publicUrl, session)), 'token=x')
+  expect(answer.status).toBe(403)
 })

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually, spawnAuth, startAuth } from '../support/authservice.ts'
+import { aSession, aUser, revokeToken } from '../support/peoplerecords.ts'
 import { query, testDatabase } from '../support/postgres.ts'
 import { rawGet, sendRaw } from '../support/rawhttp.ts'
 import { type ApiKeyRecord, Records } from '../support/records.ts'
@@ -167,6 +169,9 @@ test('the role of the auth service reads nothing of a tenant that it did not nam
     `select c.relname as name from pg_class c
       where c.relnamespace = 'cardea'::regnamespace and c.relkind in ('r', 'v') order by 1`,
   )
+  const user = await aUser(records, organization)
+  await aSession(records, user)
+  await revokeToken(records, organization, randomUUID())
   const readable: string[] = []
   for (const { name } of tables) {
     try {
@@ -189,12 +194,25 @@ test('the role of the auth service reads nothing of a tenant that it did not nam
   expect(readable).toEqual([
     'api_key_usage',
     'api_keys',
+    'devices',
+    'invitations',
+    'mails',
+    'one_time_tokens',
     'organizations',
+    'passwords',
     'projects',
     'provider_credential_usage',
     'provider_credential_versions',
     'provider_credentials',
+    'refresh_tokens',
+    'registrations',
+    'revoked_access_tokens',
+    'role_bindings',
+    'roles',
     'schema_migrations',
+    'sessions',
+    'sign_in_failures',
+    'users',
   ])
 })
 
