@@ -33,7 +33,7 @@ export interface ProcessHasherOptions {
   readonly queue: number
   /** Processes, each of which has one task at a time. */
   readonly workers: number
-  /** Milliseconds that a task may take with its waiting; nobody waits for it any longer. */
+  /** Milliseconds for which a task may wait, and then as many that it may take. */
   readonly deadline?: number
   readonly log: AuthLog
 }
@@ -48,7 +48,7 @@ const busy: Refused<'busy'> = { refused: 'busy', retryAfter }
 interface Job {
   readonly task: HashingTask
   readonly settle: (answer: HashingAnswer | undefined) => void
-  readonly timer: NodeJS.Timeout
+  timer: NodeJS.Timeout
 }
 
 /**
@@ -152,13 +152,12 @@ export class ProcessHasher implements PasswordHasher {
     }
   }
 
+  /** It has not begun in time: whoever asked has gone. */
   #giveUp(job: Job): void {
-    this.#options.log.warn({ waiting: this.#waiting.length }, 'a password was not hashed in time')
-    const at = this.#waiting.indexOf(job)
-    if (at >= 0) this.#waiting.splice(at, 1)
+    const { log } = this.#options
+    log.warn({ waiting: this.#waiting.length }, 'a password waited for too long to be hashed')
+    this.#waiting.splice(this.#waiting.indexOf(job), 1)
     finish(job, undefined)
-    // Under way and not answered: nothing but its end interrupts a process that computes.
-    for (const worker of this.#workers) worker.abandon(job)
   }
 }
 
@@ -183,11 +182,11 @@ class Worker {
   take(job: Job): void {
     this.#job = job
     this.#process ??= this.#start()
-    this.#process.send(job.task)
-  }
-
-  abandon(job: Job): void {
-    if (this.#job === job) this.#process?.kill()
+    const started = this.#process
+    clearTimeout(job.timer)
+    // Nothing but its end interrupts a process that computes.
+    job.timer = setTimeout(() => started.kill(), this.#options.deadline ?? defaultDeadline)
+    started.send(job.task)
   }
 
   stop(): void {
