@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import type { Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 import type { KeyManagement } from '../kms/keymanagement.ts'
 import type { WallClock } from './clock.ts'
 import type { AuthLog } from './log.ts'
@@ -75,6 +75,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   const codes = new EmailCodeMinter(hasher)
   const mail = backend.mail && openMail(backend.mail, { codes, registry, log })
   const shared = backend.redis && new SharedWindows(backend.redis, log)
+  observeWindows(registry, shared)
   const newPasswords = new NewPasswords({ hasher, publicUrl })
   const { starter, ...sessions } = openSessions(
     {
@@ -125,4 +126,13 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
       shared?.stop()
     },
   }
+}
+
+function observeWindows(registry: Registry, shared: SharedWindows | undefined): void {
+  const gauge = new Gauge({
+    name: 'cardea_rate_limits_shared',
+    help: 'Whether replicas count together in Redis (1), or each for itself (0), whoever is not signed in.',
+    registers: [registry],
+    collect: () => gauge.set(shared?.together ? 1 : 0),
+  })
 }

@@ -414,6 +414,29 @@ describe('whoever is not signed in (ASVS 2.4.1, 6.3.1)', () => {
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(2)
   })
 
+  test('is limited by the account that is named, in every spelling and from everywhere', async () => {
+    const spellings = [
+      'eve@acme.example',
+      'EVE@acme.example',
+      ' Eve@Acme.Example ',
+      'eve@ACME.example',
+    ]
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, at) =>
+        through(
+          '/api/auth/password-reset/request',
+          { ...json, 'x-forwarded-for': `198.51.101.${at}` },
+          'POST',
+          JSON.stringify({ email: spellings[at % 4], organization: 'acme' }),
+        ),
+      ),
+    )
+    const limited = answers.filter(({ status }) => status === 429)
+    expect(limited).toHaveLength(4)
+    expect(limited[0]?.header('ratelimit-policy')).toBe('"account";q=60;w=60')
+    expect(answers.filter(({ status }) => status === 202)).toHaveLength(60)
+  })
+
   test('does not take away from those who are', async () => {
     const headers = { cookie, 'x-forwarded-for': '198.51.100.1' }
     expect(
@@ -466,4 +489,21 @@ describe('looking changes nothing (ASVS 3.5.3)', () => {
     expect([await state(), await sessions()]).toEqual(before)
     expect(await statusOf('/api/auth/me', { cookie })).toBe(200)
   })
+})
+
+test('no line of the log has a query, a cookie, a token or a body (ASVS 14.2.1, 16.2.5)', async () => {
+  const secret = 'S3cretThatIsNowhere'
+  await through(`/verify?token=${secret}`)
+  await through(`/nothing?token=${secret}`)
+  await through(`/%?token=${secret}`)
+  await through(`/check?scope=${secret}`, { cookie: `__Host-cardea_session=${secret}` })
+  await through('/api/auth/me', { authorization: `Bearer ${secret}`, cookie: `a=${secret}` })
+  const body = JSON.stringify({ email: 'ada@acme.example', password: secret, organization: 'acme' })
+  await through('/api/auth/login', json, 'POST', body)
+  await through('/api/auth/login', json, 'POST', body.slice(0, -1))
+  await through('/api/auth/refresh', json, 'POST', JSON.stringify({ refresh_token: secret }))
+  expect(remote.lines.length).toBeGreaterThan(0)
+  expect(JSON.stringify(remote.lines)).not.toContain(secret)
+  const { rows } = await records.client.query('select * from cardea.audit_events')
+  expect(JSON.stringify(rows)).not.toContain(secret)
 })

@@ -41,7 +41,10 @@ const limited = (statuses: readonly number[]) => statuses.filter((status) => sta
 const said = (message: string) =>
   replicas.flatMap(({ lines }) => lines).filter(({ msg }) => msg === message).length
 
+const together = () => replicas[0]?.metric('cardea_rate_limits_shared')
+
 test('all replicas count together', async () => {
+  await eventually(together).toBe(1)
   expect(limited(await flood(130, '198.51.100.1'))).toBe(10)
 })
 
@@ -68,6 +71,7 @@ test('without the server each replica counts for itself and says so once, and to
   expect(limited(statuses)).toBe(10)
   expect(statuses.every((status) => status === 429 || status === 400)).toBe(true)
   expect(said('Redis is away: each replica counts for itself')).toBe(2)
+  expect(await together()).toBe(0)
   await redis.start()
   await eventually(async () => {
     await flood(2, '198.51.100.3')

@@ -70,6 +70,11 @@ export class SharedWindows implements Windows {
     this.#redis.on('ready', () => this.#found())
   }
 
+  /** Whether the server answers, as far as was seen last. */
+  get together(): boolean {
+    return !this.#away
+  }
+
   start(): void {
     this.#redis.connect().catch((error: unknown) => this.#lost(error))
   }
