@@ -1,24 +1,24 @@
 import type { CustomRole, PersonalBinding } from '../domain/member.ts'
+import { literal, type Reading } from './statement.ts'
 import type { Transaction } from './transaction.ts'
-
-/** Resources write addresses as they like; here they have one spelling. */
-const namesPerson = `((s ->> 'kind' = 'User' and lower(trim(s ->> 'name')) = $1) or (s ->> 'kind' = 'Group' and s ->> 'name' = any ($2)))`
 
 const personal = `b.id, b.role, b.project_id as "projectId", b.subjects,
   case b.managed_by when 'resource' then format('RBACBinding %s/%s', b.owner_namespace, b.owner_name) end as "declaredBy"`
 
-/** The bindings that name a person or a group of theirs. @param email canonical */
-export async function bindingsOf(
-  tx: Transaction,
+/** The bindings that name a person or a group of theirs. @param email canonical; resources may write it otherwise */
+export function bindingsOf(
   email: string,
   groups: readonly string[],
-): Promise<readonly PersonalBinding[]> {
-  const { rows } = await tx.$client.query<PersonalBinding>(
-    `select ${personal} from cardea.role_bindings b
-     where exists (select from jsonb_array_elements(b.subjects) s where ${namesPerson})`,
-    [email, groups],
-  )
-  return rows
+): Reading<readonly PersonalBinding[]> {
+  const isOne = [
+    `(s ->> 'kind' = 'User' and lower(trim(s ->> 'name')) = ${literal(email)})`,
+    ...groups.map((group) => `(s ->> 'kind' = 'Group' and s ->> 'name' = ${literal(group)})`),
+  ]
+  return {
+    text: `select ${personal} from cardea.role_bindings b
+      where exists (select from jsonb_array_elements(b.subjects) s where ${isOne.join(' or ')})`,
+    decode: (rows) => rows as unknown as readonly PersonalBinding[],
+  }
 }
 
 /** The bindings that name people or groups at all. */
@@ -31,21 +31,12 @@ export async function personalBindings(tx: Transaction): Promise<readonly Person
 }
 
 /** The organization's own roles. */
-export async function customRoles(tx: Transaction): Promise<readonly CustomRole[]> {
-  const { rows } = await tx.$client.query<CustomRole>('select name, permissions from cardea.roles')
-  return rows
+export const customRoles: Reading<readonly CustomRole[]> = {
+  text: 'select name, permissions from cardea.roles',
+  decode: (rows) => rows as unknown as readonly CustomRole[],
 }
 
-/** The organization that the transaction is for, as far as its people go; undefined when it is not live. */
-export async function peoplesOrganization(
-  tx: Transaction,
-): Promise<PeoplesOrganization | undefined> {
-  const { rows } = await tx.$client.query<PeoplesOrganization>(
-    `select id, name, display_name as "displayName", domains, owners, settings from cardea.organizations where deleted_at is null`,
-  )
-  return rows[0]
-}
-
+/** The organization that a transaction is for, as far as its people go. */
 export interface PeoplesOrganization {
   readonly id: string
   readonly name: string

@@ -1,19 +1,13 @@
+import { literal } from './statement.ts'
 import type { Transaction } from './transaction.ts'
 
-/** Writes a refresh token down, which is of use for as long as its session. */
-export async function insertRefreshToken(
-  tx: Transaction,
-  token: {
-    readonly sessionId: string
-    /** SHA-256, 32 bytes. */
-    readonly digest: Buffer
-  },
-): Promise<void> {
-  await tx.$client.query(
-    `insert into cardea.refresh_tokens (organization_id, session_id, digest, expires_at)
-     select s.organization_id, s.id, $2, s.expires_at from cardea.sessions s where s.id = $1`,
-    [token.sessionId, token.digest],
-  )
+/**
+ * Writes a refresh token down, which is of use for as long as its session.
+ * @param digest SHA-256, 32 bytes
+ */
+export function refreshTokenInsertion(sessionId: string, digest: Buffer): string {
+  return `insert into cardea.refresh_tokens (organization_id, session_id, digest, expires_at)
+    select s.organization_id, s.id, ${literal(`\\x${digest.toString('hex')}`)}, s.expires_at from cardea.sessions s where s.id = ${literal(sessionId)}`
 }
 
 /**

@@ -1,3 +1,4 @@
+import { integer, literal, type Reading } from './statement.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Seconds for which an idle session is still given out: when it was last seen is written down late. */
@@ -22,63 +23,62 @@ export interface NewSession {
   readonly deviceId: string | undefined
 }
 
-/** @returns when it began and when it will end at the latest */
-export async function insertSession(
-  tx: Transaction,
+/** Writes a session down. @returns when it began and when it will end at the latest */
+export function sessionInsertion(
   session: NewSession,
-): Promise<{ readonly startedAt: Date; readonly expiresAt: Date }> {
-  const { rows } = await tx.$client.query<{ startedAt: Date; expiresAt: Date }>(
-    `insert into cardea.sessions (organization_id, id, user_id, kind, digest, methods, idle_timeout, expires_at, address, user_agent,
-       device_name, device_id)
-     values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9, $10, $11, $12)
-     returning authenticated_at as "startedAt", expires_at as "expiresAt"`,
-    [
-      session.organizationId,
-      session.id,
-      session.userId,
-      session.kind,
-      session.digest,
-      session.methods,
-      session.idle,
-      session.lifetime,
-      session.address ?? null,
-      session.userAgent ?? null,
-      session.deviceName,
-      session.deviceId ?? null,
-    ],
-  )
-  const [row] = rows
-  if (!row) throw new Error('the session was not written')
-  return row
+): Reading<{ readonly startedAt: Date; readonly expiresAt: Date }> {
+  const { organizationId, id, userId, kind, digest, methods, idle, lifetime } = session
+  const values = [
+    literal(organizationId),
+    literal(id),
+    literal(userId),
+    literal(kind),
+    literal(`\\x${digest.toString('hex')}`),
+    `array[${methods.map(literal).join(', ')}]::text[]`,
+    integer(idle),
+    `now() + make_interval(secs => ${integer(lifetime)})`,
+    orNull(session.address),
+    orNull(session.userAgent),
+    literal(session.deviceName),
+    orNull(session.deviceId),
+  ]
+  return {
+    text: `insert into cardea.sessions (organization_id, id, user_id, kind, digest, methods, idle_timeout, expires_at, address, user_agent,
+        device_name, device_id)
+      values (${values.join(', ')}) returning authenticated_at as "startedAt", expires_at as "expiresAt"`,
+    decode: ([row]) => {
+      if (!row) throw new Error('the session was not written')
+      return row as { startedAt: Date; expiresAt: Date }
+    },
+  }
+}
+
+function orNull(value: string | undefined): string {
+  return value === undefined ? 'null' : literal(value)
 }
 
 /**
  * Notes that a user signs in, and holds the user's row until the commit: what ends a person's sessions waits for this one.
  * @returns whether there is such a user, verified and not suspended
  */
-export async function noteSignIn(tx: Transaction, userId: string): Promise<boolean> {
-  const { rowCount } = await tx.$client.query(
-    `update cardea.users set last_signed_in_at = now()
-     where id = $1 and suspended_at is null and email_verified_at is not null`,
-    [userId],
-  )
-  return rowCount === 1
+export function signInNote(userId: string): Reading<boolean> {
+  return {
+    text: `update cardea.users set last_signed_in_at = now()
+      where id = ${literal(userId)} and suspended_at is null and email_verified_at is not null returning id`,
+    decode: (rows) => rows.length === 1,
+  }
 }
 
-/** Ends the eldest live sessions of a user, so that at most `most` are left. @returns how many ended */
-export async function endEldestSessions(
-  tx: Transaction,
-  userId: string,
-  most: number,
-): Promise<number> {
-  const { rowCount } = await tx.$client.query(
-    `update cardea.sessions set revoked_at = now(), revoked_for = 'too_many'
-     where id in (
-       select id from cardea.sessions where user_id = $1 and revoked_at is null and expires_at > now()
-       order by created_at desc, id desc offset $2)`,
-    [userId, most],
-  )
-  return rowCount ?? 0
+/** Ends the eldest live sessions of a user, so that at most `most` are left. @returns the ids of those that ended */
+export function eldestSessionsEnding(userId: string, most: number): Reading<readonly string[]> {
+  return {
+    text: `update cardea.sessions set revoked_at = now(), revoked_for = 'too_many'
+      where id in (
+        select id from cardea.sessions where user_id = ${literal(userId)} and revoked_at is null and expires_at > now()
+        order by created_at desc, id desc offset ${integer(most)})
+      returning id`,
+    decode: (rows) => rows.map(({ id }) => id as string),
+  }
 }
 
 /**

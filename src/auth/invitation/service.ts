@@ -15,13 +15,13 @@ import {
   insertMemberBinding,
   insertPerson,
   type PeoplesOrganization,
-  peoplesOrganization,
   personByEmail,
   projectNames,
 } from '../../db/member.ts'
 import { findOneTimeToken, retireOneTimeTokens, useOneTimeToken } from '../../db/onetimetoken.ts'
 import { serializeOrganization } from '../../db/organization.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
+import { theirOrganization } from '../../db/user.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { objectionToPerson, type PersonObjection, stillStands } from '../../domain/invitation.ts'
 import { memberBindingName } from '../../domain/member.ts'
@@ -169,7 +169,7 @@ export class InvitationService implements Invitations {
     return this.#in(organizationId, async (tx) => {
       const id = await findOneTimeToken(tx, 'invitation', digest)
       const invitation = id === undefined ? undefined : await openInvitation(tx, id)
-      const organization = invitation && (await peoplesOrganization(tx))
+      const [organization] = await carryOut(tx, [], [theirOrganization])
       if (!invitation || !organization) return undefined
       return isStanding(invitation, organization) ? { organization, invitation, digest } : undefined
     })
@@ -184,7 +184,7 @@ export class InvitationService implements Invitations {
     }: { readonly digest: Buffer; readonly name: string; readonly hash: string },
     client: Client,
   ): ReturnType<Invitations['accept']> {
-    const organization = await peoplesOrganization(tx)
+    const [organization] = await carryOut(tx, [], [theirOrganization])
     if (!organization) return { refused: 'token_invalid' }
     await serializeOrganization(tx, organization.id)
     const id = await findOneTimeToken(tx, 'invitation', digest)

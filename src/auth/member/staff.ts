@@ -4,11 +4,11 @@ import {
   type PeoplesOrganization,
   type PersonRow,
   peopleNamed,
-  peoplesOrganization,
   personalBindings,
   projectNames,
 } from '../../db/member.ts'
-import type { Transaction } from '../../db/transaction.ts'
+import { carryOut, type Transaction } from '../../db/transaction.ts'
+import { theirOrganization } from '../../db/user.ts'
 import {
   type CustomRole,
   type GivenRole,
@@ -63,13 +63,13 @@ export class Staff {
 
   /** @returns undefined when whoever asks is suspended or gone by now, or their organization is */
   static async read(tx: Transaction, { userId }: Person): Promise<Staff | undefined> {
-    const organization = await peoplesOrganization(tx)
+    const [organization, custom] = await carryOut(tx, [], [theirOrganization, customRoles])
     const actor = await findPerson(tx, userId)
     if (!organization || !actor?.active) return undefined
     const bindings = await personalBindings(tx)
     const projects = await projectNames(tx)
     const names = new Map(projects.map(({ id, name }) => [id, name]))
-    return new Staff(tx, organization, bindings, await customRoles(tx), names, actor)
+    return new Staff(tx, organization, bindings, custom, names, actor)
   }
 
   rolesOf(person: Pick<PersonRow, 'email' | 'groups'>): readonly GivenRole[] {

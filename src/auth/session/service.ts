@@ -1,6 +1,5 @@
 import type { Pool } from 'pg'
 import { revokeAccessToken } from '../../db/accesstoken.ts'
-import { peoplesOrganization } from '../../db/member.ts'
 import { sessionOfRefreshToken, useRefreshToken } from '../../db/refreshtoken.ts'
 import {
   endSession,
@@ -10,6 +9,7 @@ import {
   useSession,
 } from '../../db/session.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
+import { theirOrganization } from '../../db/user.ts'
 import type { AccessTokenClaims } from '../../domain/accesstoken.ts'
 import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'
 import { signInRules } from '../../domain/signinrules.ts'
@@ -49,7 +49,7 @@ export class SessionService implements Sessions {
 
   async list({ organizationId, userId, sessionId }: Person): Promise<readonly SessionView[]> {
     return this.#in(organizationId, async (tx) => {
-      const organization = await peoplesOrganization(tx)
+      const [organization] = await carryOut(tx, [], [theirOrganization])
       const { revokedBefore } = signInRules(organization?.settings ?? {}).sessions
       const rows = await liveSessionsOf(tx, userId, mostListed, revokedBefore)
       return rows.map((row) => viewOf(row, sessionId))
@@ -177,7 +177,7 @@ export class SessionService implements Sessions {
     session: SessionForTokens,
     client: Client,
   ): Promise<TokenSession | undefined> {
-    const organization = await peoplesOrganization(tx)
+    const [organization] = await carryOut(tx, [], [theirOrganization])
     if (!organization) return undefined
     const rules = signInRules(organization.settings)
     const { revokedBefore } = rules.sessions

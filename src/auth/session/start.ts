@@ -1,15 +1,16 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { newId } from '../../db/identity.ts'
-import { bindingsOf, customRoles, peoplesOrganization } from '../../db/member.ts'
-import { insertRefreshToken } from '../../db/refreshtoken.ts'
+import { bindingsOf, customRoles } from '../../db/member.ts'
+import { refreshTokenInsertion } from '../../db/refreshtoken.ts'
 import {
-  endEldestSessions,
+  eldestSessionsEnding,
   endSessionsOf,
-  insertSession,
-  noteSignIn,
   renewSession,
+  sessionInsertion,
+  signInNote,
 } from '../../db/session.ts'
 import { carryOut, type Transaction } from '../../db/transaction.ts'
+import { theirOrganization } from '../../db/user.ts'
 import { accessTokenClient, audienceOf } from '../../domain/accesstoken.ts'
 import { roleNamesOf, rolesOfPerson } from '../../domain/member.ts'
 import { digestToken, mintToken, tokenEntropy } from '../../domain/onetimetoken.ts'
@@ -73,15 +74,21 @@ export class SessionStarter {
     client: Client,
   ): Promise<StartedSession | undefined> {
     if (!this.available(kind)) throw new SigningUnavailableError('access tokens cannot be signed')
-    if (!(await noteSignIn(tx, user.id))) return undefined
-    const organization = await peoplesOrganization(tx)
-    if (!organization) return undefined
+    const [active, organization] = await carryOut(tx, [], [signInNote(user.id), theirOrganization])
+    if (!active || !organization) return undefined
     const rules = signInRules(organization.settings)
     const sessionId = newId()
     const cookie = mintSession(randomBytes(32))
     const userAgent = keptUserAgent(client.userAgent)
     const deviceName = deviceNameOf(userAgent)
-    const { startedAt, expiresAt } = await insertSession(tx, {
+    const deed = { organizationId, userId: user.id, requestId: client.requestId } as const
+    const started = auditingDeed({
+      ...deed,
+      action: 'session.started',
+      target: { kind: 'session', id: sessionId, name: deviceName },
+      detail: { kind, methods, address: client.address },
+    })
+    const insertion = sessionInsertion({
       organizationId,
       id: sessionId,
       userId: user.id,
@@ -94,16 +101,20 @@ export class SessionStarter {
       deviceName,
       deviceId: device?.id,
     })
-    const over = await endEldestSessions(tx, user.id, most)
-    const started = auditingDeed({
-      organizationId,
-      userId: user.id,
-      action: 'session.started',
-      target: { kind: 'session', id: sessionId, name: deviceName },
-      requestId: client.requestId,
-      detail: { kind, methods, address: client.address, ...(over > 0 && { endedOthers: over }) },
-    })
-    await carryOut(tx, [started], [])
+    const [over, { startedAt, expiresAt }] = await carryOut(
+      tx,
+      [started],
+      [eldestSessionsEnding(user.id, most - 1), insertion],
+    )
+    const ended = over.map((id) =>
+      auditingDeed({
+        ...deed,
+        action: 'session.revoked',
+        target: { kind: 'session', id, name: '' },
+        detail: { reason: 'too_many' },
+      }),
+    )
+    if (ended.length > 0) await carryOut(tx, ended, [])
     if (kind === 'browser') {
       return { kind, sessionId, cookie, device: device?.text ?? '', expiresAt }
     }
@@ -119,14 +130,13 @@ export class SessionStarter {
   async issueTokens(tx: Transaction, of: TokensOf): Promise<TokenSession> {
     const { issuer, signer, clock } = this.#options
     const { organization, user, session, rules } = of
-    const bindings = await bindingsOf(tx, user.email, user.groups)
-    const roles = roleNamesOf(
-      rolesOfPerson(user, bindings, organization.owners),
-      await customRoles(tx),
-    )
     const refreshToken = mintToken('cr', organization.id, randomBytes(tokenEntropy))
-    const digest = digestToken(refreshToken)
-    await insertRefreshToken(tx, { sessionId: session.id, digest })
+    const [bindings, custom] = await carryOut(
+      tx,
+      [refreshTokenInsertion(session.id, digestToken(refreshToken))],
+      [bindingsOf(user.email, user.groups), customRoles],
+    )
+    const roles = roleNamesOf(rolesOfPerson(user, bindings, organization.owners), custom)
     const now = Math.floor(clock.now() / 1000)
     const end = Math.floor(session.expiresAt.getTime() / 1000)
     const exp = Math.min(now + Math.ceil(rules.sessions.accessToken / 1000), end)
