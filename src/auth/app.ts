@@ -52,7 +52,7 @@ export interface AppOptions {
 }
 
 /** The services of people, and where they reach us. */
-export interface PeoplesSurface {
+interface PeoplesSurface {
   readonly people: People
   /** An origin. */
   readonly publicUrl: string

@@ -196,6 +196,18 @@ describe('plain HTTP', () => {
     expect([answer.status, codeOf(answer.body)]).toEqual([403, 'https_required'])
   })
 
+  test('is what it is where nobody is trusted to say otherwise (ASVS 4.1.3)', async () => {
+    const direct = await startAuth(database.authUrl, {
+      CARDEA_PUBLIC_URL: 'https://id.example.com',
+      CARDEA_TRUSTED_PROXIES: '10.0.0.0/8',
+    })
+    const { status, json: problem } = await ask(`${direct.url}/api/auth/me`, {
+      headers: [...Object.entries(proxied), ['forwarded', 'proto=https'], ['cookie', cookie]],
+    })
+    expect([status, problem.code]).toEqual([403, 'https_required'])
+    await direct.stop()
+  })
+
   test('is refused where something is sent, page or not', async () => {
     const headers = { ...html, 'x-forwarded-proto': 'http' }
     const answer = await through('/login', headers, 'POST', '')
