@@ -10,14 +10,17 @@ import { leashDirectory } from '../../hack/local/leash.ts'
 import { startPostgres } from '../../hack/local/postgres.ts'
 import { terminalProgress } from '../../hack/local/progress.ts'
 import { mintApiKey } from '../../src/domain/apikey.ts'
+import { sessionCookie } from '../../src/domain/session.ts'
 import { residentMegabytes } from '../support/program.ts'
 import { makeTemplate, query, TEMPLATE, urlsOf } from '../support/template.ts'
 import { type Measured, report } from './check/goals.ts'
 import { load, type Run, type Target } from './check/load.ts'
 import { openLoop } from './check/openloop.ts'
 import { asked, seed } from './check/seed.ts'
+import { publicUrl, type SeededPeople, seedPeople } from './check/seedpeople.ts'
 import {
   loadCore,
+  measureBareVerify,
   type Server,
   startAuthService,
   startBetterAuth,
@@ -27,13 +30,21 @@ import { buildPrograms } from './programs.ts'
 
 const usage = `usage: ./hack/bench check [--quick]
 
-Goals G1, G2 (better-auth), G3, G5, G6, G7 and G9 for API keys, beside a bare node:http and a Fastify hello. The servers have
-one core, the load and PostgreSQL the other. Exits 1 when a goal is missed by more than 15 %, 2 when the machine was not quiet.
+Goals G1, G2 (better-auth), G3, G4, G5, G6, G7 and G9 for API keys, session cookies and access tokens, beside a bare node:http
+and a Fastify hello. The servers have one core, the load and PostgreSQL the other. Exits 1 when a goal is missed by more than 15 %,
+2 when the machine was not quiet.
 
   --quick   runs of 3 seconds in place of 10
 `
-const sizes = { small: 100, medium: 100_000, large: 1_000_000 } as const
-const organizations = { small: 10, medium: 10_000, large: 10_000 } as const
+/** API keys; `keys` is there to tell what the sessions beside them take. */
+const sizes = { small: 100, keys: 100_000, medium: 100_000, large: 1_000_000 } as const
+const organizations = { small: 10, keys: 10_000, medium: 10_000, large: 10_000 } as const
+/** More tokens than are remembered, so that each is unseen when it comes again. */
+const tokens = { EdDSA: 10_000, ES256: 60_000 } as const
+const people = {
+  small: { people: 100, sessions: 2000, sample: 1000, tokens: { EdDSA: 0, ES256: 0 } },
+  medium: { people: 50_000, sessions: 1_000_000, sample: 100_000, tokens },
+} as const
 const rounds = 3
 const warmUp = 2
 const sampled = 100_000
@@ -62,7 +73,9 @@ async function main(): Promise<number> {
   leashDirectory(directory)
   const seconds = values.quick ? 3 : 10
   try {
-    progress.start('Compiling the programs, seeding 1,100,100 keys, starting the servers')
+    progress.start(
+      'Compiling the programs, seeding 1,200,100 keys and 1,002,000 sessions, starting the servers',
+    )
     const world = await startWorld(directory, (text) => progress.detail(text))
     progress.done()
     progress.start('Measuring')
@@ -80,6 +93,7 @@ async function startWorld(directory: string, say: (text: string) => void) {
   const programs = buildPrograms()
   const postgres = await startPostgres(path.join(directory, 'postgres'), {})
   await makeTemplate(postgres.superuserUrl('postgres'))
+  const persons = {} as Record<keyof typeof people, SeededPeople>
   const auths = {} as Record<Size, { server: Server; keys: readonly string[]; file: string }>
   for (const size of Object.keys(sizes) as Size[]) {
     await query(postgres.superuserUrl('postgres'), `create database ${size} template ${TEMPLATE}`)
@@ -88,9 +102,20 @@ async function startWorld(directory: string, say: (text: string) => void) {
     const counts = { keys: sizes[size], organizations: organizations[size], sample: sampled }
     const { keys } = await seed(urls.superuserUrl, counts)
     const file = writeKeys(directory, size, keys)
-    const server = await startAuthService(`auth-${size}`, directory, programs, urls.authUrl)
+    if (size === 'small' || size === 'medium') {
+      persons[size] = await seedPeople(urls.superuserUrl, people[size])
+    }
+    const settings = { CARDEA_PUBLIC_URL: publicUrl }
+    const server = await startAuthService(
+      `auth-${size}`,
+      directory,
+      programs,
+      urls.authUrl,
+      settings,
+    )
     auths[size] = { server, keys, file }
   }
+  const { small, medium } = persons
   const wrong = auths.medium.keys.map(
     (key) => `${key.slice(0, -1)}${key.endsWith('x') ? 'y' : 'x'}`,
   )
@@ -104,6 +129,10 @@ async function startWorld(directory: string, say: (text: string) => void) {
     rivalKey,
     wrong: writeKeys(directory, 'wrong', wrong),
     unknown: writeKeys(directory, 'unknown', unknown),
+    cookies: writeKeys(directory, 'cookies', medium.cookies),
+    fewCookies: writeKeys(directory, 'few-cookies', small.cookies),
+    tokens: writeKeys(directory, 'tokens', medium.tokens.EdDSA),
+    unseen: writeKeys(directory, 'unseen', medium.tokens.ES256),
   }
 }
 
@@ -114,6 +143,8 @@ function writeKeys(directory: string, name: string, keys: readonly string[]): st
 }
 
 function targetsOf(world: World): Targets {
+  const cookie = `Cookie: ${sessionCookie}=`
+  const bearer = 'Authorization: Bearer '
   const plain = ({ daemon: { pid }, url }: Server, name: string): Target => {
     return { name, url, pid, connections: 64 }
   }
@@ -125,7 +156,17 @@ function targetsOf(world: World): Targets {
     hello: plain(world.hello, 'bare node:http hello (R)'),
     fastify: plain(world.fastify, 'Fastify hello'),
     small: check('small', '/check, 100 keys'),
-    medium: check('medium', '/check, 100,000 keys'),
+    medium: check('medium', '/check, 100,000 keys, 1,000,000 sessions'),
+    cookies: check('medium', '/check, 1,000,000 cookies', { keys: world.cookies, header: cookie }),
+    fewCookies: check('small', '/check, 2,000 cookies', {
+      keys: world.fewCookies,
+      header: cookie,
+    }),
+    tokens: check('medium', '/check, access tokens seen before', {
+      keys: world.tokens,
+      header: bearer,
+    }),
+    unseen: check('medium', '/check, access tokens unseen', { keys: world.unseen, header: bearer }),
     large: check('large', '/check, 1,000,000 keys'),
     wrong: check('medium', '/check, wrong checksums', { keys: world.wrong, denied: true }),
     unknown: check('medium', '/check, unknown keys', { keys: world.unknown, denied: true }),
@@ -145,9 +186,20 @@ async function measure(
 ): Promise<Measured> {
   const targets = targetsOf(world)
   const memory = (size: Size) => residentMegabytes(world.auths[size].server.daemon.pid)
-  const loaded = { medium: memory('medium'), large: memory('large') }
+  const memories = () => ({
+    keys: memory('keys'),
+    medium: memory('medium'),
+    large: memory('large'),
+  })
+  const loaded = memories()
   say(`Warming up, ${warmUp} s each`)
   for (const target of Object.values(targets)) await load(target, warmUp)
+  const { server: plain, file } = world.auths.keys
+  const connections = 64
+  await load(
+    { name: '', ...plain, pid: plain.daemon.pid, keys: file, path: question, connections },
+    seconds,
+  )
   const runs: Record<string, Run[]> = {}
   const lookUps: Record<string, number> = {}
   const { metrics = '' } = world.auths.medium.server
@@ -163,7 +215,9 @@ async function measure(
       lookUps[name] = (lookUps[name] ?? 0) + (await countLookUps(metrics)) - before
     }
   }
-  const used = { medium: memory('medium'), large: memory('large') }
+  const used = memories()
+  say('Verifying without a server')
+  const bareVerify = measureBareVerify(seconds)
   const { server, keys } = world.auths.medium
   const steady = async (rate: number) => {
     say(`At ${rate} requests a second`)
@@ -176,6 +230,7 @@ async function measure(
     runs,
     lookUps,
     memory: { loaded, used },
+    bareVerify,
     slow: await steady(1000),
     fast: await steady(10_000),
   }

@@ -9,8 +9,10 @@ export interface Target {
   readonly url: string
   readonly pid: number
   readonly connections: number
-  /** A file with a key a line, and the path to ask for; left out for a server that looks at neither. */
+  /** A file with a credential a line, and the path to ask for; left out for a server that looks at neither. */
   readonly keys?: string
+  /** What stands before each of them; by default the header of API keys. */
+  readonly header?: string
   readonly path?: string
   /** Whether all answers are to be errors. */
   readonly denied?: boolean
@@ -38,6 +40,7 @@ export async function load(target: Target, seconds: number): Promise<Run> {
     ...process.env,
     BENCH_KEYS: target.keys ?? '',
     BENCH_PATH: target.path ?? '/',
+    BENCH_HEADER: target.header ?? 'X-API-Key: ',
     // Another place each time: nothing must be remembered from the run before.
     BENCH_START: String(Math.floor(Math.random() * 1e6)),
   }

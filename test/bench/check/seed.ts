@@ -1,9 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { Client } from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
 import { digestApiKey, mintApiKey } from '../../../src/domain/apikey.ts'
+import { copy } from './copy.ts'
 
 export const asked = {
   scope: 'scans:write',
@@ -126,25 +124,4 @@ class Tenant {
       yield [this.id, randomUUID(), `scanners-${start}`, '\\N', 'scanner', subjects, 'api']
     }
   }
-}
-
-async function copy(
-  client: Client,
-  target: string,
-  rows: () => Iterable<readonly string[]>,
-): Promise<void> {
-  const into = client.query(copyFrom(`copy cardea.${target} from stdin`))
-  await pipeline(Readable.from(chunks(rows())), into)
-}
-
-/** Lines of COPY's text format, many at a time. */
-function* chunks(rows: Iterable<readonly string[]>): Generator<string> {
-  let chunk = ''
-  for (const row of rows) {
-    chunk += `${row.join('\t')}\n`
-    if (chunk.length < 65_536) continue
-    yield chunk
-    chunk = ''
-  }
-  yield chunk
 }

@@ -28,16 +28,29 @@ export async function startAuthService(
   directory: string,
   programs: string,
   databaseUrl: string,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
   const probes = `127.0.0.1:${await freePort()}`
   const server = await start(
     name,
     directory,
     [...authFlags, path.join(programs, 'main', 'auth.js')],
-    { CARDEA_DATABASE_URL: databaseUrl, CARDEA_METRICS_LISTEN: probes, CARDEA_DRAIN_DELAY: '0s' },
+    {
+      CARDEA_DATABASE_URL: databaseUrl,
+      CARDEA_METRICS_LISTEN: probes,
+      CARDEA_DRAIN_DELAY: '0s',
+      ...settings,
+    },
     `http://${probes}/readyz`,
   )
   return { ...server, metrics: `http://${probes}/metrics` }
+}
+
+/** ES256 verifications a second on the servers' core, one after another and nothing else. */
+export function measureBareVerify(seconds: number): number {
+  const script = path.join(import.meta.dirname, '..', 'bareverify.ts')
+  const args = ['--cpu-list', String(serverCore), process.execPath, script, String(seconds)]
+  return Number(execFileSync('taskset', args))
 }
 
 /** Installs better-auth at its first run. */
