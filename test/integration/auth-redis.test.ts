@@ -3,6 +3,7 @@ import { SharedWindows } from '../../src/auth/ratelimit/redis.ts'
 import { readPeopleConfig } from '../../src/config/people.ts'
 import { ask } from '../support/ask.ts'
 import { eventually, peoplesSettings, type RunningAuth, startAuth } from '../support/authservice.ts'
+import { selfSigned, trust } from '../support/certificate.ts'
 import { testDatabase } from '../support/postgres.ts'
 import { type RunningRedis, startRedis } from '../support/redis.ts'
 
@@ -48,20 +49,49 @@ test('all replicas count together', async () => {
   expect(limited(await flood(130, '198.51.100.1'))).toBe(10)
 })
 
-test('what is counted ends by itself', async () => {
-  const { redis: server } = readPeopleConfig({
-    CARDEA_PUBLIC_URL: 'http://localhost:1',
-    CARDEA_REDIS_URL: redis.url,
-  }) ?? { redis: undefined }
+/** Counts at a server, by itself. */
+function windowsAt(url: string): SharedWindows {
+  const settings = { CARDEA_PUBLIC_URL: 'http://localhost:1', CARDEA_REDIS_URL: url }
+  const server = readPeopleConfig(settings)?.redis
   if (!server) throw new Error('there is no server')
   const nothing = () => {}
   const log = { debug: nothing, info: nothing, warn: nothing, error: nothing }
   const windows = new SharedWindows(server, log)
   windows.start()
+  return windows
+}
+
+test('what is counted ends by itself', async () => {
+  const windows = windowsAt(redis.url)
   const key = `test:${Math.random()}`
   await eventually(async () => (await windows.add(key, 300)).rest).toBeLessThan(300)
   await eventually(async () => (await windows.add(key, 300)).count).toBe(1)
   windows.stop()
+})
+
+test('by TLS, nothing is said to a server whose certificate nobody trusts, or that has another name (ASVS 12.3.2)', async () => {
+  const [known, strange] = [selfSigned(['127.0.0.1']), selfSigned(['127.0.0.1'])]
+  const misnamed = selfSigned(['redis.example'])
+  trust(known)
+  trust(misnamed)
+  const togetherAt = async (certificate: typeof known) => {
+    const server = await startRedis(certificate)
+    const windows = windowsAt(server.url)
+    const seen: boolean[] = []
+    for (let second = 0; second < 3; second += 0.5) {
+      await windows.add('test', 1000)
+      seen.push(windows.together)
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+    windows.stop()
+    await server.close()
+    return seen.at(-1)
+  }
+  expect(await Promise.all([known, strange, misnamed].map(togetherAt))).toEqual([
+    true,
+    false,
+    false,
+  ])
 })
 
 test('without the server each replica counts for itself and says so once, and together again when it is back', async () => {

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { startDaemon, untilReady } from '../../hack/local/daemon.ts'
 import { freePort } from '../../hack/local/port.ts'
+import type { Certificate } from './certificate.ts'
 
 /** A Redis of the test's own. */
 export interface RunningRedis {
@@ -21,10 +22,11 @@ export interface RunningRedis {
 
 const password = 'p4ssw0rd'
 
-/** Starts Debian's redis-server. */
-export async function startRedis(): Promise<RunningRedis> {
+/** Starts Debian's redis-server. @param certificate by which it speaks TLS, and nothing else */
+export async function startRedis(certificate?: Certificate): Promise<RunningRedis> {
   const directory = mkdtempSync(path.join(tmpdir(), 'cardea-redis-'))
   const port = await freePort()
+  const listen = certificate ? tlsArguments(directory, port, certificate) : ['--port', `${port}`]
   const launch = async () => {
     const daemon = startDaemon({
       name: 'redis',
@@ -32,8 +34,7 @@ export async function startRedis(): Promise<RunningRedis> {
       args: [
         '--bind',
         '127.0.0.1',
-        '--port',
-        `${port}`,
+        ...listen,
         '--requirepass',
         password,
         '--save',
@@ -48,7 +49,7 @@ export async function startRedis(): Promise<RunningRedis> {
   }
   let daemon = await launch()
   return {
-    url: `redis://:${password}@127.0.0.1:${port}/0`,
+    url: `${certificate ? 'rediss' : 'redis'}://:${password}@127.0.0.1:${port}/0`,
     freeze: () => daemon.signal('SIGSTOP'),
     thaw: () => daemon.signal('SIGCONT'),
     stop: () => daemon.stop(),
@@ -61,6 +62,20 @@ export async function startRedis(): Promise<RunningRedis> {
       rmSync(directory, { recursive: true, force: true })
     },
   }
+}
+
+function tlsArguments(directory: string, port: number, { cert, key }: Certificate) {
+  const [certFile, keyFile] = [path.join(directory, 'cert.pem'), path.join(directory, 'key.pem')]
+  writeFileSync(certFile, cert)
+  writeFileSync(keyFile, key)
+  return [
+    ['--port', '0'],
+    ['--tls-port', `${port}`],
+    ['--tls-cert-file', certFile],
+    ['--tls-key-file', keyFile],
+    ['--tls-ca-cert-file', certFile],
+    ['--tls-auth-clients', 'no'],
+  ].flat()
 }
 
 function listens(port: number): Promise<boolean> {

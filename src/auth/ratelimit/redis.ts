@@ -55,7 +55,8 @@ export class SharedWindows implements Windows {
         password: login.password,
         ...(login.user !== '' && { username: login.user }),
       }),
-      ...(tls && { tls: { servername: host } }),
+      // Node verifies the certificate for the host.
+      ...(tls && { tls: {} }),
       connectionName: 'cardea-auth',
       connectTimeout: 2000,
       commandTimeout: patience,
