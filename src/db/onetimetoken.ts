@@ -44,6 +44,11 @@ export async function retireOneTimeTokens(
   )
 }
 
+/** Forgets a token that reached nobody: it is not counted as one that somebody asked for. */
+export async function forgetOneTimeToken(tx: Transaction, digest: Buffer): Promise<void> {
+  await tx.$client.query('delete from cardea.one_time_tokens where digest = $1', [digest])
+}
+
 /**
  * Uses a token: of any number of uses at once, on any number of replicas, one gets an answer.
  * @returns the id of what it is for; undefined when there is no such token, when it was used, or when it expired

@@ -236,6 +236,8 @@ test('what the server puts off waits longer each time, and is sent when it is ta
       row.id,
     ])
   }
+  // A token that reached nobody is none that somebody asked for.
+  expect(await tokensOf(user)).toEqual([])
   expect(waits[0]).toBeGreaterThan(10)
   expect(waits[0]).toBeLessThan(19)
   expect(waits[1]).toBeGreaterThan(21)

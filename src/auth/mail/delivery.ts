@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import { type ClaimedMail, deferMail, endMail, type MailRow, queuedMail } from '../../db/mail.ts'
 import { mailOrganization } from '../../db/mailsubject.ts'
+import { forgetOneTimeToken } from '../../db/onetimetoken.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
 import { retryDelay } from '../../domain/mailretry.ts'
 import { auditingDeed } from '../trail.ts'
@@ -56,18 +57,21 @@ export class MailDelivery {
           const reason = mail.lastError ?? 'it was not sent in time'
           return fail(tx, mail, { outcome: 'expired', reason })
         }
-        const letter = await prepareMail(tx, mail, organization, this.#options)
-        if (letter) return { mail, letter }
+        const ready = await prepareMail(tx, mail, organization, this.#options)
+        if (ready) return { mail, ...ready }
         await endMail(tx, id, { state: 'superseded', reason: 'nobody needs it any more' })
         return { outcome: 'unwanted', template: mail.template } as const
       },
       [queuedMail(id), mailOrganization],
     )
     if ('outcome' in prepared) return prepared
-    const { mail, letter } = prepared
+    const { mail, letter, digest } = prepared
     // Outside of any transaction: however long the server takes, it holds no row.
     const delivery = await smtp.send(id, mail.recipient, letter)
-    return writeInOrganization(pool, tenant, (tx) => record(tx, mail, delivery))
+    return writeInOrganization(pool, tenant, async (tx) => {
+      if (delivery.outcome !== 'sent' && digest) await forgetOneTimeToken(tx, digest)
+      return record(tx, mail, delivery)
+    })
   }
 
   /** Lets a mail that failed here come again before its lease is over. @throws whatever PostgreSQL throws */

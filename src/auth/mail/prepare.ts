@@ -31,6 +31,12 @@ const tokens: Partial<Record<MailTemplate, { purpose: TokenPurpose; lifetime: nu
   password_reset: { purpose: 'password_reset', lifetime: hour },
 }
 
+/** A letter, and the digest of the token that it carries. */
+export interface Prepared {
+  readonly letter: SetLetter
+  readonly digest?: Buffer
+}
+
 type Wanted = (tx: Transaction, mail: MailRow) => Promise<MailSubject | undefined>
 
 const always: Wanted = async () => ({})
@@ -59,7 +65,7 @@ export async function prepareMail(
   mail: MailRow,
   organization: { readonly name: string; readonly displayName: string } | undefined,
   { codes, publicUrl }: PrepareOptions,
-): Promise<SetLetter | undefined> {
+): Promise<Prepared | undefined> {
   const template = mailTemplates.find((known) => known === mail.template)
   const subject = template && (await subjects[template](tx, mail))
   const from = subject?.organization ?? organization
@@ -79,10 +85,10 @@ export async function prepareMail(
         : await codes?.mint(tx, { organizationId, subjectId, recipient })
     return code === undefined
       ? undefined
-      : composeMail(template, { ...facts, code, ends: mail.expiresAt })
+      : { letter: composeMail(template, { ...facts, code, ends: mail.expiresAt }) }
   }
-  const token = await mint(tx, mail, template, subject)
-  return composeMail(template, { ...facts, ...token })
+  const { digest, ...token } = await mint(tx, mail, template, subject)
+  return { letter: composeMail(template, { ...facts, ...token }), ...(digest && { digest }) }
 }
 
 async function mint(
@@ -90,7 +96,7 @@ async function mint(
   { organizationId, subjectId }: MailRow,
   template: MailTemplate,
   { endsAt }: MailSubject,
-): Promise<{ readonly token?: string; readonly ends?: Date }> {
+): Promise<{ readonly token?: string; readonly digest?: Buffer; readonly ends?: Date }> {
   const kind = tokens[template]
   if (!kind || subjectId === null) return {}
   const left = endsAt === undefined ? kind.lifetime : (endsAt.getTime() - Date.now()) / 1000
@@ -99,7 +105,7 @@ async function mint(
   const { purpose } = kind
   const digest = digestToken(token)
   await insertOneTimeToken(tx, { organizationId, purpose, subjectId, digest, lifetime })
-  return { token, ends: after(lifetime) }
+  return { token, digest, ends: after(lifetime) }
 }
 
 function after(seconds: number): Date {
