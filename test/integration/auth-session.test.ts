@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { prunePeople } from '../../src/db/prune.ts'
 import { writeInOrganization } from '../../src/db/transaction.ts'
 import { digestToken } from '../../src/domain/onetimetoken.ts'
 import {
@@ -244,7 +245,22 @@ test('what is over is forgotten after a month, and nothing that lives', async ()
   const end = 'update cardea.sessions set revoked_at = now() - $2::interval where id = $1'
   await records.client.query(end, [fresh.session.sessionId, '29 days'])
   await records.client.query(end, [old.session.sessionId, '31 days'])
-  await replica.pool.query(`select cardea.prune_people('30 days')`)
+  const invited = async (email: string, day: string) =>
+    (
+      await records.client.query<{ id: string }>(
+        `insert into cardea.invitations (organization_id, email, role, expires_at) values ($1, $2, 'viewer', now() - $3::interval) returning id`,
+        [organization, email, day],
+      )
+    ).rows[0]?.id
+  const [recent, former] = [
+    await invited('recent@acme.example', '29 days'),
+    await invited('former@acme.example', '31 days'),
+  ]
+  await prunePeople(replica.pool, 30)
+  const left = await records.client.query('select id from cardea.invitations where id = any ($1)', [
+    [recent, former],
+  ])
+  expect(left.rows).toEqual([{ id: recent }])
   expect(await rowOf(live.session.sessionId)).toBeDefined()
   expect(await rowOf(fresh.session.sessionId)).toBeDefined()
   expect(await rowOf(old.session.sessionId)).toBeUndefined()

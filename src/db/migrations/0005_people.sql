@@ -224,7 +224,7 @@ do $$
 declare
   concept text;
 begin
-  foreach concept in array array['users', 'sessions', 'revoked_access_tokens', 'mails', 'registrations', 'one_time_tokens', 'sign_in_failures', 'refresh_tokens', 'devices'] loop
+  foreach concept in array array['users', 'sessions', 'revoked_access_tokens', 'invitations', 'mails', 'registrations', 'one_time_tokens', 'sign_in_failures', 'refresh_tokens', 'devices'] loop
     execute format('create policy spans_tenants on cardea.%I to cardea_index using (true) with check (true)', concept);
   end loop;
 end $$;
@@ -238,6 +238,7 @@ grant select (organization_id, expires_at), delete on cardea.registrations to ca
 grant select (organization_id, id, expires_at), delete on cardea.one_time_tokens, cardea.refresh_tokens to cardea_index;
 grant select (organization_id, kind, subject, failed_at, locked_until), delete on cardea.sign_in_failures to cardea_index;
 grant select (organization_id, id, last_seen_at), delete on cardea.devices to cardea_index;
+grant select (organization_id, id, expires_at, accepted_at, revoked_at), delete on cardea.invitations to cardea_index;
 grant select (display_name, domains, owners, settings) on cardea.organizations to cardea_index;
 
 -- Sessions that are not over, with whoever they are of. An idle one is given out for a while longer: when it was last seen is
@@ -332,7 +333,7 @@ begin atomic
   select count(*), min(m.created_at) from cardea.mails m where m.state = 'queued';
 end;
 
--- Forgets what is over and of no use to anybody. `keep`: how long ended sessions and delivered mails stay to be looked at.
+-- Forgets what is over and of no use to anybody. `keep`: how long ended sessions and invitations, and delivered mails, stay to be looked at.
 create function cardea.prune_people(keep interval) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -347,6 +348,7 @@ begin
   delete from cardea.sign_in_failures f where f.failed_at < now() - interval '1 day' and coalesce(f.locked_until < now(), true);
   delete from cardea.devices d where d.last_seen_at < now() - interval '400 days';
   delete from cardea.sessions s where least(s.expires_at, coalesce(s.revoked_at, s.last_seen_at + make_interval(secs => s.idle_timeout))) < now() - keep;
+  delete from cardea.invitations i where least(i.expires_at, i.accepted_at, i.revoked_at) < now() - keep;
   delete from cardea.mails m where (m.state <> 'queued' or m.expires_at < now()) and m.created_at < now() - keep;
 end $$;
 
