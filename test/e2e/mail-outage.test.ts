@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CapturedMail } from '../../hack/local/mailbox.ts'
 import { anOrganization } from '../support/build/resource.ts'
-import { rowsOfDatabase } from '../support/databasefiles.ts'
+import { filesOfDatabase, rowsOfDatabase } from '../support/databasefiles.ts'
 import { apply, eventually, whenReady } from '../support/kube.ts'
 import { type MailServer, startMailServer, tokenOf } from '../support/mailserver.ts'
 import { type PeopleSystem, startPeopleSystem } from '../support/peoplesystem.ts'
-import { traces, whereIs } from '../support/search.ts'
+import { filesUnder, traces, whereIs } from '../support/search.ts'
 
 const password = 'seven purple lanterns adrift'
 const [owner, stranger] = ['owner@acme.example', 'nobody@acme.example']
@@ -196,8 +196,13 @@ test('what arrived late is good: the newest link, and the code', async () => {
   expect((await ask('/api/auth/verify-email', { token })).status).toBe(400)
 })
 
-test('no token and no code of a mail is in any table', async () => {
+test('no token and no code of a mail is in any table, and no token in a file of PostgreSQL or in a log', async () => {
   const rows = await rowsOfDatabase(people.system)
+  const files = [
+    ...(await filesOfDatabase(people.system)),
+    ...filesUnder(people.system.directory).filter(({ name }) => name.endsWith('.log')),
+  ]
+  expect(files.filter(({ name }) => name.includes('auth-')).length).toBeGreaterThan(1)
   const tokens = arrived().flatMap(({ links }) =>
     links.flatMap((link) => new URL(link).searchParams.get('token') ?? []),
   )
@@ -205,7 +210,9 @@ test('no token and no code of a mail is in any table', async () => {
   for (const token of tokens) {
     // What comes first in it names the organization.
     const secret = `co_${token.slice(-43)}`
-    for (const trace of traces(secret)) expect(whereIs(trace, rows), trace).toEqual([])
+    for (const trace of traces(secret)) {
+      expect(whereIs(trace, [...rows, ...files]), trace).toEqual([])
+    }
   }
   const mailed = arrived().find(({ subject }) => subject.includes('code'))
   const [, code = 'none'] = /^(\d{6})$/m.exec(mailed?.text ?? '') ?? []
