@@ -136,6 +136,9 @@ form.inline { margin: 0; display: inline-flex; }
 details { flex: none; text-align: right; }
 details[open] { flex: 0 1 22rem; }
 summary { cursor: pointer; display: inline-block; padding: 0.25rem 0.5rem; color: var(--accent); font-weight: 600; font-size: 0.9375rem; border-radius: 6px; }
+summary::-webkit-details-marker { display: none; }
+summary::after { content: "\\25be" / ""; margin-left: 0.35em; }
+details[open] > summary::after { content: "\\25b4" / ""; }
 summary.danger { color: var(--danger); }
 details p { margin-top: 0.5rem; }
 summary:hover { background: var(--accent-soft); color: var(--accent-strong); }
@@ -148,7 +151,8 @@ summary:hover { background: var(--accent-soft); color: var(--accent-strong); }
   .card form > button, .card .actions button, .card .actions .button { width: 100%; }
   .room .card form.inline > button { width: auto; }
   .list > li { align-items: flex-start; flex-wrap: wrap; }
-  details[open] { flex: 1 0 100%; }
+  details, details[open] { flex: 1 0 100%; text-align: left; }
+  summary { padding-left: 0; }
 }
 @media (prefers-reduced-motion: no-preference) {
   html { scroll-behavior: smooth; }

@@ -8,7 +8,6 @@ import { pageScenes } from '../support/pagescenes.ts'
 
 /** In the browser's own language: its types are not known here. */
 const inspection = readFileSync(path.join(import.meta.dirname, '../support/inspectpage.js'), 'utf8')
-const focusedId = 'document.activeElement?.id'
 
 let browser: Browser
 let visitor: Visitor
@@ -81,10 +80,12 @@ describe('by the keyboard alone', () => {
 
   it('somebody signs in, ends another session and signs out', async () => {
     await visitor.open('/login')
+    await focusIsOn('email')
     await type('ada@acme.example')
     await press('Tab')
     await type('acme')
     await visitor.enter()
+    await focusIsOn('password')
     await type(rightPassword)
     await visitor.enter()
     expect(visitor.path).toBe('/account')
@@ -104,17 +105,18 @@ describe('by the keyboard alone', () => {
     await press('Tab')
     expect(await focused()).toBe('Skip to the content')
     await press('Enter')
-    expect(await visitor.page.evaluate(focusedId)).toBe('main')
+    await focusIsOn('main')
   })
 
   it('a form with faults begins at what sums them up, and each leads to its field', async () => {
     await visitor.open('/login')
+    await focusIsOn('email')
     await visitor.enter()
-    expect(await visitor.page.evaluate(focusedId)).toBe('errors')
+    await focusIsOn('errors')
     await press('Tab')
     expect(await focused()).toBe('Enter your email address.')
     await press('Enter')
-    expect(await visitor.page.evaluate(focusedId)).toBe('email')
+    await focusIsOn('email')
     const described = await visitor.page.getByLabel('Email').getAttribute('aria-describedby')
     expect(described).toBe('email-fault')
   })
@@ -130,6 +132,11 @@ describe('by the keyboard alone', () => {
       expect(outline).toBe('solid')
     }
   })
+
+  /** A page puts the focus where it begins a moment after it is there. */
+  async function focusIsOn(id: string): Promise<void> {
+    await expect.poll(() => visitor.page.evaluate('document.activeElement?.id')).toBe(id)
+  }
 
   async function tabTo(name: string): Promise<void> {
     for (let stop = 0; stop < 30; stop += 1) {

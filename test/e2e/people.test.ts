@@ -209,6 +209,41 @@ test('an owner of a resource is invited, signs in by a code, changes name and pa
     .toMatchObject({ status: 401 })
 })
 
+test('an owner invites a colleague to a role, suspends them, and they are nowhere any more', async () => {
+  const [email, guest] = ['owner@acme.example', 'kay@acme.example']
+  const owner = await somebody()
+  await signIn(owner, email, 'acme', passwords.second)
+  await owner.press('Members')
+  await owner.type({ Email: guest, Role: 'king' })
+  await owner.press('Send the invitation')
+  expect(await owner.text()).toContain('There is no such role.')
+  await owner.type({ Role: 'viewer' })
+  await owner.press('Send the invitation')
+  expect(await owner.text()).toContain('The invitation is on its way.')
+
+  const kay = await somebody()
+  await openMail(kay, guest)
+  await kay.type({ 'Your name': 'Kay', Password: passwords.guest })
+  await kay.press('Accept the invitation')
+  await kay.type({ Password: passwords.guest })
+  await kay.press('Sign in')
+  await expect
+    .poll(() => checked(kay, '?permission=members:read'), soon)
+    .toMatchObject({ status: 200, headers: { 'x-cardea-roles': 'viewer' } })
+  await kay.press('Members')
+  expect(await kay.text()).not.toContain('Invite somebody')
+
+  await owner.open('/admin/members')
+  const line = owner.page.locator('.list > li').filter({ hasText: guest })
+  await line.getByText('Change').click()
+  await owner.press('Suspend', line)
+  expect(await owner.text()).toContain('The member is suspended')
+  await expect.poll(() => checked(kay), soon).toMatchObject({ status: 401 })
+  await signIn(kay, guest, 'acme', passwords.guest)
+  expect(kay.path).toBe('/login/password')
+  expect(await kay.page.getByRole('alert').count()).toBe(1)
+})
+
 test('a link of a mail is of use once, and looking at it uses nothing up', async () => {
   const email = 'grace@hopper.example'
   const grace = await somebody()

@@ -78,6 +78,7 @@ export const pageScenes: Readonly<Record<string, Scene>> = {
   members: async (visitor, setting) => {
     await opens('/admin/members', signedIn)(visitor, setting)
     await visitor.page.getByText('Change', { exact: true }).first().click()
+    await visitor.page.mouse.move(0, 0)
   },
   'not-found': opens('/nowhere'),
 }
