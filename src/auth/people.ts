@@ -18,6 +18,8 @@ export interface Client {
   readonly userAgent: string | undefined
   /** The text of the cookie that says which device this is. */
   readonly device: string | undefined
+  /** The text of the session's cookie that came along, whatever it is worth. */
+  readonly session?: string | undefined
   readonly requestId: string
 }
 

@@ -245,3 +245,21 @@ export async function moveSession(
     [sessionId, to.address ?? null, to.userAgent ?? null, to.deviceName],
   )
 }
+
+/** The live session that a cookie's text stands for, of whichever organization. */
+export async function sessionByDigest(
+  tx: Transaction,
+  digest: Buffer,
+): Promise<{ readonly id: string; readonly organizationId: string } | undefined> {
+  const { rows } = await tx.$client.query<{ id: string; organizationId: string }>(
+    'select id, organization_id as "organizationId" from cardea.find_sessions_by_digest(array[$1::bytea])',
+    [digest],
+  )
+  return rows[0]
+}
+
+/** Ends a session that has been found to be live. */
+export function sessionEnding(sessionId: string, reason: string): string {
+  return `update cardea.sessions set revoked_at = now(), revoked_for = ${literal(reason)}
+    where id = ${literal(sessionId)} and revoked_at is null`
+}

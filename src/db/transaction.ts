@@ -169,6 +169,15 @@ function tenancy(organizationId: string): readonly [string] {
   return [`select set_config('cardea.organization_id', ${literal(organizationId)}, true)`]
 }
 
+/** Statements that an open transaction of one tenant carries out for another, and goes on as what it was. */
+export function asTenant(
+  organizationId: string,
+  own: string,
+  statements: readonly string[],
+): readonly string[] {
+  return [...tenancy(organizationId), ...statements, ...tenancy(own)]
+}
+
 /** Carries statements out in an open transaction, one after another, and then reads; in one round trip. */
 export async function carryOut<const R extends readonly Reading<unknown>[]>(
   tx: Transaction,

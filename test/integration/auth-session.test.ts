@@ -197,6 +197,33 @@ test('signing out ends the session', async () => {
   expect(await eventsOf(session.sessionId)).toEqual(['session.started', 'session.ended'])
 })
 
+test('the session that a browser had before ends with the next sign-in, of whomever and wherever', async () => {
+  const foreign = await records.organization()
+  for (const next of [await aPerson(records, organization), await aPerson(records, foreign)]) {
+    const before = await signIn(replica, await aPerson(records, organization), 'browser')
+    const elsewhere = await signIn(replica, before.person, 'browser')
+    const { cookie } = before.session
+    const after = await signIn(replica, next, 'browser', { ...client, session: cookie })
+    expect(await rowOf(before.session.sessionId)).toMatchObject({ revoked_for: 'replaced' })
+    expect(await eventsOf(before.session.sessionId)).toEqual(['session.started', 'session.ended'])
+    expect(await rowOf(after.session.sessionId)).toMatchObject({
+      revoked_at: null,
+      organization_id: next.organizationId,
+    })
+    expect(await rowOf(elsewhere.session.sessionId)).toMatchObject({ revoked_at: null })
+  }
+})
+
+test('a program that signs in ends no session, and neither does a cookie that is none', async () => {
+  const person = await aPerson(records, organization)
+  const { session } = await signIn(replica, person, 'browser')
+  await signIn(replica, person, 'token', { ...client, session: session.cookie })
+  for (const text of ['', 'x', `${session.cookie}x`, `' or true --`]) {
+    await signIn(replica, person, 'browser', { ...client, session: text })
+  }
+  expect(await rowOf(session.sessionId)).toMatchObject({ revoked_at: null })
+})
+
 test('a renewed session has another cookie, and the former one is none', async () => {
   const { person, session } = await signIn(replica, await aPerson(records, organization), 'browser')
   const { organizationId } = person

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { deviceCookie } from '../../domain/session.ts'
+import { deviceCookie, sessionCookie } from '../../domain/session.ts'
 import type { ClientAddresses } from '../check/clientaddress.ts'
 import type { Client, OrganizationHint } from '../people.ts'
 
@@ -12,6 +12,7 @@ export function clientOf(request: FastifyRequest, addresses: ClientAddresses): C
     address: addressOf(request, addresses),
     userAgent: request.headers['user-agent']?.slice(0, longestUserAgent),
     device: request.cookies[deviceCookie],
+    session: request.cookies[sessionCookie],
     requestId: request.id,
   }
 }

@@ -21,6 +21,7 @@ import type { Client, SessionKind, StartedSession, TokenSession } from '../peopl
 import { type AccessTokenSigner, SigningUnavailableError } from '../token/sign.ts'
 import { auditingDeed } from '../trail.ts'
 import { deviceNameOf, keptUserAgent } from './devicename.ts'
+import { endReplaced } from './replacement.ts'
 
 /** Somebody who has just shown who they are. */
 export interface SignedIn {
@@ -61,7 +62,8 @@ export class SessionStarter {
   }
 
   /**
-   * Starts a session, notes the sign-in at the user, and writes `session.started` into the audit trail. In the same
+   * Starts a session, notes the sign-in at the user, and writes `session.started` into the audit trail. The session that the
+   * browser had before ends. In the same
    * transaction the caller makes sure that what was shown is still good (the password is still the current one): it may have
    * been changed since it was judged, and then nothing would end this session.
    * @returns undefined when the user is suspended, not verified or gone, or the organization is gone
@@ -116,6 +118,7 @@ export class SessionStarter {
     )
     if (ended.length > 0) await carryOut(tx, ended, [])
     if (kind === 'browser') {
+      await endReplaced(tx, organizationId, client)
       return { kind, sessionId, cookie, device: device?.text ?? '', expiresAt }
     }
     return this.issueTokens(tx, {
