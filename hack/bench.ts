@@ -6,6 +6,7 @@ import { ensureTools } from './local/tools.ts'
 
 const benches = {
   check: 'the request-time decision, beside a bare node:http, a Fastify hello and better-auth',
+  signin: 'people who sign in, two hundred at once, and what the checks notice of them',
   operator: 'thousands of resources to Ready, the writes for each, memory, a restart',
   rotation: 'a new version of a key under ten thousand envelopes, while requests are checked',
 } as const

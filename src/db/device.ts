@@ -1,5 +1,5 @@
-import { literal, type Reading } from './statement.ts'
-import type { Transaction } from './transaction.ts'
+import type { SessionClient } from '../domain/sessionclient.ts'
+import { integer, literal, type Reading } from './statement.ts'
 
 /** The device of a cookie, when it is known as one of a person's. @param email canonical @param digest of the cookie's text */
 export function deviceOf(email: string, digest: Buffer): Reading<string | undefined> {
@@ -11,44 +11,41 @@ export function deviceOf(email: string, digest: Buffer): Reading<string | undefi
   }
 }
 
-/**
- * Keeps a browser as one of a person's, and forgets those that were not seen for the longest.
- * @param most how many are kept
- * @returns its id, and whether it was known before
- */
-export async function keepDevice(
-  tx: Transaction,
-  device: { readonly organizationId: string; readonly userId: string; readonly digest: Buffer },
-  most: number,
-): Promise<{ readonly id: string; readonly known: boolean }> {
-  const { rows } = await tx.$client.query<{ id: string; known: boolean }>(
-    `insert into cardea.devices (organization_id, user_id, digest) values ($1, $2, $3)
-     on conflict (organization_id, user_id, digest) do update set last_seen_at = now()
-     returning new.id, old.id is not null as known`,
-    [device.organizationId, device.userId, device.digest],
-  )
-  const [row] = rows
-  if (!row) throw new Error('the device was not written')
-  if (!row.known) {
-    await tx.$client.query(
-      `delete from cardea.devices where id in (
-         select id from cardea.devices where user_id = $1 order by last_seen_at desc, id desc offset $2)`,
-      [device.userId, most],
-    )
+/** Keeps a browser as one of a person's. Answers its id, and whether it was known before. */
+export function keepingDevice(device: {
+  readonly organizationId: string
+  readonly userId: string
+  /** Of the cookie's text. */
+  readonly digest: Buffer
+}): Reading<{ readonly id: string; readonly known: boolean }> {
+  const { organizationId, userId, digest } = device
+  const values = [organizationId, userId, `\\x${digest.toString('hex')}`].map(literal)
+  return {
+    text: `insert into cardea.devices (organization_id, user_id, digest) values (${values.join(', ')})
+      on conflict (organization_id, user_id, digest) do update set last_seen_at = now()
+      returning new.id, old.id is not null as known`,
+    decode: ([row]) => {
+      if (!row) throw new Error('the device was not written')
+      return { id: String(row['id']), known: row['known'] === true }
+    },
   }
-  return row
+}
+
+/** Forgets the devices of a person that were not seen for the longest. @param most how many are kept */
+export function forgettingDevices(userId: string, most: number): string {
+  return `delete from cardea.devices where id in (
+    select id from cardea.devices where user_id = ${literal(userId)} order by last_seen_at desc, id desc offset ${integer(most)})`
 }
 
 /** From where a user signed in lately, the last first. */
-export async function lastSignIns(
-  tx: Transaction,
-  userId: string,
-  most: number,
-): Promise<readonly { readonly address: string | undefined; readonly deviceName: string }[]> {
-  const { rows } = await tx.$client.query<{ address: string | null; deviceName: string }>(
-    `select address, device_name as "deviceName" from cardea.sessions
-     where user_id = $1 order by created_at desc, id desc limit $2`,
-    [userId, most],
-  )
-  return rows.map(({ address, deviceName }) => ({ address: address ?? undefined, deviceName }))
+export function lastSignIns(userId: string, most: number): Reading<readonly SessionClient[]> {
+  return {
+    text: `select address, device_name from cardea.sessions
+      where user_id = ${literal(userId)} order by created_at desc, id desc limit ${integer(most)}`,
+    decode: (rows) =>
+      rows.map((row) => ({
+        address: (row['address'] as string | null) ?? undefined,
+        deviceName: row['device_name'] as string,
+      })),
+  }
 }

@@ -1,3 +1,4 @@
+import { literal, type Reading } from './statement.ts'
 import type { Transaction } from './transaction.ts'
 
 /** The hashes of a user's last passwords, the current one first. */
@@ -14,20 +15,16 @@ export async function lastPasswords(
 }
 
 /** Whether a password is still the current one of its user, whose row the transaction holds. */
-export async function isCurrentPassword(tx: Transaction, id: string): Promise<boolean> {
-  const { rows } = await tx.$client.query(
-    'select from cardea.passwords where id = $1 and replaced_at is null',
-    [id],
-  )
-  return rows.length === 1
+export function isCurrentPassword(id: string): Reading<boolean> {
+  return {
+    text: `select from cardea.passwords where id = ${literal(id)} and replaced_at is null`,
+    decode: (rows) => rows.length === 1,
+  }
 }
 
 /** Puts another hash of the same password in the place of one that was made with less. */
-export async function rehashPassword(tx: Transaction, id: string, hash: string): Promise<void> {
-  await tx.$client.query(
-    'update cardea.passwords set hash = $2 where id = $1 and replaced_at is null',
-    [id, hash],
-  )
+export function rehashingPassword(id: string, hash: string): string {
+  return `update cardea.passwords set hash = ${literal(hash)} where id = ${literal(id)} and replaced_at is null`
 }
 
 /**

@@ -42,13 +42,12 @@ function accountOf({ passwordId, hash, ...row }: AccountRow): Account {
   return { ...row, password }
 }
 
-/** Holds a user's row until the commit: what depends on the password or the sessions waits. @returns whether there is one */
-export async function holdUser(tx: Transaction, id: string): Promise<boolean> {
-  const { rows } = await tx.$client.query(
-    'select from cardea.users where id = $1 for no key update',
-    [id],
-  )
-  return rows.length === 1
+/** Holds a user's row until the commit: what depends on the password or the sessions waits. */
+export function holdingUser(id: string): Reading<void> {
+  return {
+    text: `select from cardea.users where id = ${literal(id)} for no key update`,
+    decode: () => {},
+  }
 }
 
 /** Notes that a user reads the mail of their address. */

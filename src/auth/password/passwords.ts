@@ -9,7 +9,7 @@ import {
   useOneTimeToken,
 } from '../../db/onetimetoken.ts'
 import { isCurrentPassword, lastPasswords, setPassword } from '../../db/password.ts'
-import { forgetFailures } from '../../db/signinfailure.ts'
+import { forgettingFailures } from '../../db/signinfailure.ts'
 import {
   carryOut,
   readOrganization,
@@ -20,7 +20,7 @@ import {
   type Account,
   accountByEmail,
   accountById,
-  holdUser,
+  holdingUser,
   theirOrganization,
   verifyUser,
 } from '../../db/user.ts'
@@ -35,7 +35,7 @@ import type { SessionStarter } from '../session/start.ts'
 import {
   beginAttempt,
   type CountedAttempts,
-  endAttempt,
+  endingAttempt,
   withdrawAttempt,
 } from '../signin/attempts.ts'
 import { digestOfDevice } from '../signin/device.ts'
@@ -110,7 +110,7 @@ export class PasswordService implements Passwords {
     if ('refused' in made) return made
     const { account, organization } = owner
     return this.#in(organizationId, async (tx) => {
-      await holdUser(tx, account.id)
+      await carryOut(tx, [], [holdingUser(account.id)])
       const used = await useOneTimeToken(tx, 'password_reset', digest)
       if (used !== account.id) return { refused: 'token_invalid' }
       await verifyUser(tx, account.id)
@@ -121,9 +121,8 @@ export class PasswordService implements Passwords {
         client,
       })
       const anywhere = { email: account.email, deviceId: undefined, address: undefined }
-      for (const counter of countersOf(anywhere, owner.rules.lockout)) {
-        await forgetFailures(tx, counter)
-      }
+      const counters = countersOf(anywhere, owner.rules.lockout)
+      await carryOut(tx, counters.map(forgettingFailures), [])
       return { organization: organization.name, email: account.email }
     })
   }
@@ -157,9 +156,10 @@ export class PasswordService implements Passwords {
     if ('refused' in made) return this.#withdraw(attempt, made)
     const { id: passwordId } = account.password
     return this.#in(organizationId, async (tx) => {
-      await holdUser(tx, userId)
-      if (!(await isCurrentPassword(tx, passwordId))) return wrong
-      await endAttempt(tx, attempt)
+      const readings = [holdingUser(userId), isCurrentPassword(passwordId)] as const
+      const [, isCurrent] = await carryOut(tx, [], readings)
+      if (!isCurrent) return wrong
+      await carryOut(tx, endingAttempt(attempt), [])
       const { sessionId: except } = person
       const reason = 'password_changed'
       await this.#set(tx, owner, { hash: made.hash, by: userId, reason, client, except })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { keepDevice, lastSignIns } from '../../db/device.ts'
+import { forgettingDevices, keepingDevice, lastSignIns } from '../../db/device.ts'
 import { mailing } from '../../db/mail.ts'
+import type { Reading } from '../../db/statement.ts'
 import { carryOut, type Transaction } from '../../db/transaction.ts'
 import { isDeviceText, mintDevice } from '../../domain/device.ts'
 import { digestToken } from '../../domain/onetimetoken.ts'
@@ -31,19 +32,27 @@ const mostSignIns = 50
 /** Seconds for which it helps to be told. */
 const mailUseful = 86_400
 
+/** What tells whether a sign-in is familiar; read before it. */
+export function familiarTo(userId: string): Reading<readonly SessionClient[]> {
+  return lastSignIns(userId, mostSignIns)
+}
+
 /**
  * Lets somebody in: knows the browser again or keeps it, starts the session, writes down who came, and from where if that is
  * new. The transaction holds the user's row.
+ * @param before from where the person signed in before
+ * @param closing what else is to be written
  * @returns undefined when the user may not sign in any more
  */
 export async function letIn(
   tx: Transaction,
   starter: Pick<SessionStarter, 'start'>,
   arrival: Arrival,
+  before: readonly SessionClient[],
+  closing: readonly string[] = [],
 ): Promise<StartedSession | undefined> {
   const { organizationId, user, methods, kind, client } = arrival
-  const before = await lastSignIns(tx, user.id, mostSignIns)
-  const device = kind === 'browser' ? await knowBrowser(tx, arrival) : undefined
+  const device = await knowBrowser(tx, arrival, closing)
   const session = await starter.start(tx, { organizationId, user, methods, device }, kind, client)
   if (!session) return undefined
   const now = { address: client.address, deviceName: deviceNameOf(keptUserAgent(client.userAgent)) }
@@ -55,37 +64,40 @@ export async function letIn(
     requestId: client.requestId,
   } as const
   const detail = { methods, kind, address: client.address }
-  const target = { kind: 'user', id: user.id, name: user.email } as const
-  await carryOut(
-    tx,
-    [
-      auditingDeed({
-        ...deed,
-        target,
-        action: 'user.signed_in',
-        detail: { ...detail, session: session.sessionId },
-      }),
-      ...(unfamiliar.length > 0
-        ? [
-            auditingDeed({
-              ...deed,
-              action: 'session.unfamiliar',
-              detail: { ...detail, unfamiliar },
-            }),
-          ]
-        : []),
-      ...(unfamiliar.includes('device') ? tellOf(arrival, now) : []),
-    ],
-    [],
-  )
+  const signedIn = auditingDeed({
+    ...deed,
+    action: 'user.signed_in',
+    target: { kind: 'user', id: user.id, name: user.email },
+    detail: { ...detail, session: session.sessionId },
+  })
+  const flagged = { ...deed, action: 'session.unfamiliar', detail: { ...detail, unfamiliar } }
+  const statements = [
+    signedIn,
+    ...(device?.known === false ? [forgettingDevices(user.id, mostDevices)] : []),
+    ...(unfamiliar.length > 0 ? [auditingDeed(flagged)] : []),
+    ...(unfamiliar.includes('device') ? tellOf(arrival, now) : []),
+  ]
+  await carryOut(tx, statements, [])
   return session
 }
 
-/** The text of the cookie stays as it is, whichever organization gave it: one browser is one device, of one or more people. */
-async function knowBrowser(tx: Transaction, { organizationId, user, client }: Arrival) {
+/**
+ * The text of the cookie stays as it is, whichever organization gave it: one browser is one device, of one or more people. A
+ * program has none.
+ */
+async function knowBrowser(
+  tx: Transaction,
+  { organizationId, user, kind, client }: Arrival,
+  closing: readonly string[],
+) {
+  if (kind === 'token') {
+    if (closing.length > 0) await carryOut(tx, closing, [])
+    return undefined
+  }
   const text = isDeviceText(client.device) ? client.device : mintDevice(randomBytes(32))
   const device = { organizationId, userId: user.id, digest: digestToken(text) }
-  return { ...(await keepDevice(tx, device, mostDevices)), text }
+  const [kept] = await carryOut(tx, closing, [keepingDevice(device)])
+  return { ...kept, text }
 }
 
 /**

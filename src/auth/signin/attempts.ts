@@ -1,10 +1,8 @@
 import type { Pool } from 'pg'
-import { countAttempt, forgetFailures, takeBackAttempt } from '../../db/signinfailure.ts'
-import { type Transaction, writeInOrganization } from '../../db/transaction.ts'
+import { countAttempt, forgettingFailures, takingBackAttempt } from '../../db/signinfailure.ts'
+import { carryOutFor, type Transaction } from '../../db/transaction.ts'
 import { type Attempt, type CountedAttempt, countersOf, locks } from '../../domain/lockout.ts'
 import type { SignInRules } from '../../domain/signinrules.ts'
-
-const actor = 'cardea-auth'
 
 /** An attempt that was counted as a failure before it was judged. */
 export interface CountedAttempts {
@@ -24,25 +22,19 @@ export async function beginAttempt(
   { lockout }: SignInRules,
 ): Promise<CountedAttempts> {
   const seconds = Math.max(1, Math.ceil(lockout.duration / 1000))
-  const counted: CountedAttempt[] = []
-  for (const counter of countersOf(attempt, lockout)) {
-    const result = await countAttempt(tx, organizationId, counter, seconds)
-    counted.push(result)
-    if (result.lockedFor !== undefined) {
-      return { organizationId, counted, lockedFor: result.lockedFor, lockingUntil: undefined }
-    }
-  }
+  const counted = await countAttempt(tx, organizationId, countersOf(attempt, lockout), seconds)
+  const lockedFor = counted.find((each) => each.lockedFor !== undefined)?.lockedFor
   const locking = counted.some((each) => each.counter.kind !== 'address' && locks(each))
-  const lockingUntil = locking ? new Date(Date.now() + seconds * 1000) : undefined
-  return { organizationId, counted, lockedFor: undefined, lockingUntil }
+  const until = new Date(Date.now() + seconds * 1000)
+  const lockingUntil = locking && lockedFor === undefined ? until : undefined
+  return { organizationId, counted, lockedFor, lockingUntil }
 }
 
 /** It was right: the account's and the device's failures are forgotten, and the address has one less. */
-export async function endAttempt(tx: Transaction, { counted }: CountedAttempts): Promise<void> {
-  for (const { counter } of counted) {
-    if (counter.kind === 'address') await takeBackAttempt(tx, counter)
-    else await forgetFailures(tx, counter)
-  }
+export function endingAttempt({ counted }: CountedAttempts): readonly string[] {
+  return counted.map(({ counter }) =>
+    counter.kind === 'address' ? takingBackAttempt(counter) : forgettingFailures(counter),
+  )
 }
 
 /** It could not be judged: it was no failure. */
@@ -50,9 +42,7 @@ export async function withdrawAttempt(
   pool: Pool,
   { organizationId, counted }: CountedAttempts,
 ): Promise<void> {
-  await writeInOrganization(pool, { organizationId, actor }, async (tx) => {
-    for (const { counter, lockedFor } of counted) {
-      if (lockedFor === undefined) await takeBackAttempt(tx, counter)
-    }
-  })
+  const judged = counted.filter(({ lockedFor }) => lockedFor === undefined)
+  const statements = judged.map(({ counter }) => takingBackAttempt(counter))
+  await carryOutFor(pool, [{ organizationId, statements }])
 }

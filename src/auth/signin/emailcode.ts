@@ -14,7 +14,7 @@ import {
   type Account,
   accountByEmail,
   accountById,
-  holdUser,
+  holdingUser,
   theirOrganization,
   verifyUser,
 } from '../../db/user.ts'
@@ -32,7 +32,7 @@ import type { PasswordHasher } from '../password/hasher.ts'
 import type { Client, Refused, SessionKind, SignIn } from '../people.ts'
 import type { SessionStarter } from '../session/start.ts'
 import { auditingDeed } from '../trail.ts'
-import { letIn } from './arrival.ts'
+import { familiarTo, letIn } from './arrival.ts'
 import { evenly } from './evenly.ts'
 import { recordFailure } from './failure.ts'
 import { nowhere, type Organizations, organizationMeant } from './organizations.ts'
@@ -103,13 +103,18 @@ export class EmailCodeSignIn {
     }
     const right = timingSafeEqual(made.derived, stored ?? noCode)
     if (!right || !stored || !account) return this.#fail(organizationId, account, client)
-    const session = await writeInOrganization(pool, { organizationId, actor }, async (tx) => {
-      await holdUser(tx, account.id)
-      if (!(await useChallenge(tx, challengeId))) return undefined
-      // Whoever has the code reads the mail of that address.
-      if (!account.suspended) await verifyUser(tx, account.id)
-      return letIn(tx, starter, { organizationId, user: account, methods: ['otp'], kind, client })
-    })
+    const session = await writeInOrganization(
+      pool,
+      { organizationId, actor },
+      async (tx, _held, before) => {
+        if (!(await useChallenge(tx, challengeId))) return undefined
+        // Whoever has the code reads the mail of that address.
+        if (!account.suspended) await verifyUser(tx, account.id)
+        const arrival = { organizationId, user: account, methods: ['otp'], kind, client }
+        return letIn(tx, starter, arrival, before)
+      },
+      [holdingUser(account.id), familiarTo(account.id)],
+    )
     return session ?? this.#fail(organizationId, account, client)
   }
 

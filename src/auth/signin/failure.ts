@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { mailing } from '../../db/mail.ts'
-import { touchFailures } from '../../db/signinfailure.ts'
-import { carryOut, writeInOrganization } from '../../db/transaction.ts'
+import { touchingFailures } from '../../db/signinfailure.ts'
+import { carryOutFor } from '../../db/transaction.ts'
 import type { Client } from '../people.ts'
 import { deviceNameOf, keptUserAgent } from '../session/devicename.ts'
 import { auditingDeed } from '../trail.ts'
@@ -28,7 +28,6 @@ export interface Failure {
   readonly client: Client
 }
 
-const actor = 'cardea-auth'
 /** Seconds for which it helps to be told. */
 const mailUseful = 86_400
 
@@ -40,21 +39,21 @@ const mailUseful = 86_400
 export async function recordFailure(pool: Pool, failure: Failure): Promise<void> {
   const { attempt, email, userId, reason, client } = failure
   const { organizationId } = attempt
-  await writeInOrganization(pool, { organizationId, actor }, async (tx) => {
-    if (organizationId === nowhere.id) {
-      for (const { counter } of attempt.counted.slice(-1)) await touchFailures(tx, counter)
-      return
-    }
-    const deed = {
-      organizationId,
-      userId: undefined,
-      target: { kind: 'user', id: userId ?? organizationId, name: email },
-      requestId: client.requestId,
-    } as const
-    const { address } = client
-    const failed = { ...deed, action: 'user.sign_in_failed', detail: { reason, address } }
-    await carryOut(tx, [auditingDeed(failed), ...locking(failure, deed)], [])
-  })
+  if (organizationId === nowhere.id) {
+    const statements = attempt.counted.map(({ counter }) => touchingFailures(counter))
+    await carryOutFor(pool, [{ organizationId, statements }])
+    return
+  }
+  const deed = {
+    organizationId,
+    userId: undefined,
+    target: { kind: 'user', id: userId ?? organizationId, name: email },
+    requestId: client.requestId,
+  } as const
+  const { address } = client
+  const failed = { ...deed, action: 'user.sign_in_failed', detail: { reason, address } }
+  const statements = [auditingDeed(failed), ...locking(failure, deed)]
+  await carryOutFor(pool, [{ organizationId, statements }])
 }
 
 function locking(

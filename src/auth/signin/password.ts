@@ -2,17 +2,17 @@ import type { Pool } from 'pg'
 import { deviceOf } from '../../db/device.ts'
 import { mailing } from '../../db/mail.ts'
 import { countOneTimeTokens } from '../../db/onetimetoken.ts'
-import { isCurrentPassword, rehashPassword } from '../../db/password.ts'
+import { isCurrentPassword, rehashingPassword } from '../../db/password.ts'
 import { carryOut, writeInOrganization } from '../../db/transaction.ts'
-import { type Account, accountByEmail, holdUser, theirOrganization } from '../../db/user.ts'
+import { type Account, accountByEmail, holdingUser, theirOrganization } from '../../db/user.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { passwordBytes } from '../../domain/password.ts'
 import { signInRules } from '../../domain/signinrules.ts'
 import type { PasswordHasher, Verification } from '../password/hasher.ts'
 import type { Refused, SignIn, SignInRequest } from '../people.ts'
 import type { SessionStarter } from '../session/start.ts'
-import { letIn } from './arrival.ts'
-import { beginAttempt, type CountedAttempts, endAttempt, withdrawAttempt } from './attempts.ts'
+import { familiarTo, letIn } from './arrival.ts'
+import { beginAttempt, type CountedAttempts, endingAttempt, withdrawAttempt } from './attempts.ts'
 import { digestOfDevice } from './device.ts'
 import { type FailureReason, recordFailure } from './failure.ts'
 import { nowhere, type Organizations, organizationMeant } from './organizations.ts'
@@ -122,17 +122,24 @@ export class PasswordSignIn {
     const { organizationId } = attempt
     // It is known only now, and not for long.
     const anew = outdated ? await hasher.hash(request.password) : undefined
-    const answer = await writeInOrganization(pool, { organizationId, actor }, async (tx) => {
-      await holdUser(tx, account.id)
-      // Changed or reset since it was judged: then nothing else would end this session.
-      if (!(await isCurrentPassword(tx, passwordId))) return 'changed_meanwhile'
-      await endAttempt(tx, attempt)
-      if (anew && 'hash' in anew) await rehashPassword(tx, passwordId, anew.hash)
-      if (!account.verified) return 'email_not_verified'
-      const { kind, client } = request
-      const arrival = { organizationId, user: account, methods: ['pwd'], kind, client }
-      return (await letIn(tx, starter, arrival)) ?? 'suspended'
-    })
+    const answer = await writeInOrganization(
+      pool,
+      { organizationId, actor },
+      async (tx, _held, current, before) => {
+        // Changed or reset since it was judged: then nothing else would end this session.
+        if (!current) return 'changed_meanwhile'
+        const rehashing = anew && 'hash' in anew ? [rehashingPassword(passwordId, anew.hash)] : []
+        const closing = [...endingAttempt(attempt), ...rehashing]
+        if (!account.verified) {
+          await carryOut(tx, closing, [])
+          return 'email_not_verified'
+        }
+        const { kind, client } = request
+        const arrival = { organizationId, user: account, methods: ['pwd'], kind, client }
+        return (await letIn(tx, starter, arrival, before, closing)) ?? 'suspended'
+      },
+      [holdingUser(account.id), isCurrentPassword(passwordId), familiarTo(account.id)],
+    )
     if (typeof answer !== 'string') return answer
     if (answer === 'email_not_verified') await this.#sendVerification(organizationId, account)
     return this.#fail(
