@@ -129,7 +129,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
 }
 
 function observeWindows(registry: Registry, shared: SharedWindows | undefined): void {
-  const gauge = new Gauge({
+  const gauge: Gauge = new Gauge({
     name: 'cardea_rate_limits_shared',
     help: 'Whether replicas count together in Redis (1), or each for itself (0), whoever is not signed in.',
     registers: [registry],
