@@ -19,6 +19,7 @@ import {
 import { type Owners, peopleOfOwners } from '../db/ownerinvitation.ts'
 import { carryOut, inOrganization, type Transaction } from '../db/transaction.ts'
 import { defaultApiKeyPrefix } from '../domain/apikey.ts'
+import { canonicalEmail } from '../domain/email.ts'
 import { decideOwnerInvitations, ownerInvitationLifetime } from '../domain/ownerinvitation.ts'
 import { ownedBy } from '../domain/ownership.ts'
 import { decideRecord, type RecordAction } from '../domain/record.ts'
@@ -138,7 +139,8 @@ export class OrganizationReconciler implements Reconciler<Organization> {
     const owner = ownerOf(deps, organization)
     const id = existing ?? (await this.#freeId(organization))
     const reader = { organizationId: id, actor: operatorActor }
-    const owners = organization.spec.owners ?? []
+    // Nobody can sign in with an address that is not canonical.
+    const owners = (organization.spec.owners ?? []).filter((one) => canonicalEmail(one) === one)
     const readings = [theOrganization, dataKeyOf(), peopleOfOwners(owners)] as const
     const read = async (
       _tx: unknown,

@@ -70,8 +70,8 @@ test('the owner of the quickstart’s organization is invited, and whoever reads
   expect(await (await fetch(mail)).text()).toContain(message.subject)
   expect(await fetchAs('evil.example', `${mail}/messages`)).toBe(421)
 
-  const post = (path: string, body: object) =>
-    fetch(`${url}${path}`, {
+  const post = (route: string, body: object) =>
+    fetch(`${url}${route}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),

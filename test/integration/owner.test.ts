@@ -104,6 +104,11 @@ test('an owner with an account is not invited, suspended or not', async () => {
   expect(await invitationsOf(id)).toEqual([])
 })
 
+test('an address with which nobody can sign in is not invited', async () => {
+  const id = await named('local', ['root@localhost', 'a..b@acme.example'])
+  expect(await invitationsOf(id)).toEqual([])
+})
+
 test('an invitation that expired begins anew, with another mail', async () => {
   const id = await named('expired', [ann])
   const [before] = await invitationsOf(id)
