@@ -16,6 +16,9 @@ function anything(): never {
   }) as never
 }
 
+/** A way to a page. */
+const changePassword = '/.well-known/change-password'
+
 /** The routes that are no pages, as OpenAPI writes them. */
 async function routesOf(register: (app: FastifyInstance) => void): Promise<readonly string[]> {
   const app = fastify()
@@ -23,7 +26,7 @@ async function routesOf(register: (app: FastifyInstance) => void): Promise<reado
   app.addHook('onRoute', ({ method, url }) => {
     for (const each of [method].flat()) {
       if (each === 'HEAD' || each === 'OPTIONS') continue
-      if (/^\/(api|oauth2|v1|\.well-known|openapi)/.test(url)) {
+      if (/^\/(api|oauth2|v1|\.well-known|openapi)/.test(url) && url !== changePassword) {
         routes.push(`${each} ${url.replaceAll(/:([a-z]+)/g, '{$1}')}`)
       }
     }
