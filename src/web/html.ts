@@ -54,7 +54,7 @@ export function attributes(
   return new Html(written.join(''))
 }
 
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => escapes[character] ?? '')
 }
 

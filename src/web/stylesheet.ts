@@ -90,7 +90,7 @@ button.grave { color: var(--danger); background: transparent; border-color: var(
 button.grave:hover { background: var(--danger); color: var(--surface); }
 button.small { min-height: 2.25rem; padding: 0.25rem 0.875rem; font-size: 0.9375rem; white-space: nowrap; }
 button.link {
-  min-height: 1.5rem; padding: 0; color: var(--accent); background: none; border: 0; border-radius: 4px;
+  min-height: 1.5rem; padding: 0; white-space: nowrap; color: var(--accent); background: none; border: 0; border-radius: 4px;
   font-weight: 400; text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 0.2em;
 }
 button.link:hover { color: var(--accent-strong); text-decoration-thickness: 2px; }
@@ -143,7 +143,7 @@ summary.danger { color: var(--danger); }
 details p { margin-top: 0.5rem; }
 summary:hover { background: var(--accent-soft); color: var(--accent-strong); }
 .room .card details form { margin-top: 0.5rem; justify-content: flex-end; }
-.tag { padding: 0.0625rem 0.5rem; border-radius: 999px; background: var(--accent-soft); color: var(--accent); font-size: 0.8125rem; font-weight: 600; }
+.tag { white-space: nowrap; padding: 0.0625rem 0.5rem; border-radius: 999px; background: var(--accent-soft); color: var(--accent); font-size: 0.8125rem; font-weight: 600; }
 @media (min-width: 40rem) {
   .facts > div { display: grid; grid-template-columns: 10rem 1fr; gap: 1rem; align-items: baseline; }
 }

@@ -162,6 +162,10 @@ describe('after signing in, somebody', () => {
     expect(await browser.get(String(headers.location))).toMatchObject(leadsTo('/account'))
   })
 
+  it('signs in all the same when what they wanted to see is too long to be kept', async () => {
+    expect(await signInFrom(`/${'ü'.repeat(2000)}`)).toMatchObject(leadsTo('/account'))
+  })
+
   it.each(['//evil.example', '/\\evil.example', 'javascript:alert(1)', '/.//evil.example'])(
     'goes to the account instead of %s',
     async (returnTo) => {
@@ -339,6 +343,11 @@ describe('each page', () => {
       'content-type': 'text/css; charset=utf-8',
       'cache-control': 'public, max-age=31536000, immutable',
     })
+  })
+
+  it('leads a password manager to where a password is changed', async () => {
+    const { statusCode, headers } = await browser.get('/.well-known/change-password')
+    expect({ statusCode, headers }).toMatchObject(leadsTo('/account/password'))
   })
 
   it('is a problem in JSON for a program', async () => {

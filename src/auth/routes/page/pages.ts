@@ -25,6 +25,10 @@ export function registerPages(context: FastifyInstance, options: PageOptions): v
   context.get('/', async (request, reply) => {
     return redirect(reply, (await sessionOf(request, options)) ? '/account' : '/login')
   })
+  // Where password managers look (W3C, A Well-Known URL for Changing Passwords).
+  context.get('/.well-known/change-password', async (_request, reply) => {
+    return redirect(reply, '/account/password')
+  })
   registerSignIn(context, options)
   registerCode(context, options)
   registerRegistration(context, options)

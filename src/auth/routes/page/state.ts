@@ -15,6 +15,9 @@ const attributes = { path: '/', httpOnly: true, secure: true, sameSite: 'lax' } 
 /** Seconds. */
 const lifetime = { signIn: 900, code: 600, notice: 60 } as const
 
+/** Bytes. */
+const longestReturn = 2048
+
 /** What was just done, told once on the next page. */
 const notices = {
   signed_out: 'You are signed out.',
@@ -43,7 +46,11 @@ export function readSignIn(request: FastifyRequest): SignInState | undefined {
   if (typeof state !== 'object' || state === null || !('email' in state)) return undefined
   const { organization, email, returnTo } = state as Readonly<Record<string, unknown>>
   if (typeof organization !== 'string' || typeof email !== 'string') return undefined
-  return { organization, email, returnTo: typeof returnTo === 'string' ? returnTo : undefined }
+  return {
+    organization,
+    email,
+    returnTo: typeof returnTo === 'string' && returnTo !== '' ? returnTo : undefined,
+  }
 }
 
 /**
@@ -63,8 +70,10 @@ function parse(cookie: string | undefined): unknown {
   }
 }
 
-export function keepSignIn(reply: FastifyReply, state: SignInState): void {
-  const text = Buffer.from(JSON.stringify(state)).toString('base64url')
+export function keepSignIn(reply: FastifyReply, { returnTo = '', ...who }: SignInState): void {
+  // A browser drops a cookie of more than 4096 bytes, and whoever signs in would begin again and again.
+  const kept = Buffer.byteLength(returnTo) <= longestReturn ? { ...who, returnTo } : who
+  const text = Buffer.from(JSON.stringify(kept)).toString('base64url')
   reply.setCookie(signInCookie, text, { ...attributes, maxAge: lifetime.signIn })
 }
 
