@@ -262,6 +262,13 @@ describe('what another site has a browser do (ASVS 3.5.1)', () => {
     expect([answer.status, codeOf(answer.body)]).toEqual([403, 'csrf_refused'])
   })
 
+  test('is what a page of one host has it do at another', async () => {
+    const host = 'acme.id.example.com'
+    expect((await change({ cookie, host, origin: `https://${host}` })).status).toBe(200)
+    expect((await change({ cookie, host, origin: own.origin })).status).toBe(403)
+    expect((await change({ cookie, origin: `https://${host}` })).status).toBe(403)
+  })
+
   test('is refused where a cookie comes along beside another credential', async () => {
     const headers = { cookie, authorization: `Bearer ${accessToken}` }
     expect((await change({ ...headers, origin: 'https://evil.example' })).status).toBe(403)
