@@ -306,6 +306,27 @@ test('what a resource gives is changed at the resource, which is named', async (
   expect(rolesOf(memberIn(outcome)).sort()).toEqual(['admin resource', 'developer api'])
 })
 
+test('what a resource gives on a project that is gone, or by a role that is, is in nobody’s way', async () => {
+  const { owner, ada, organization } = await staff({
+    owner: { roles: ['owner'] },
+    ada: { roles: ['viewer', 'former'] },
+  })
+  const project = await records.project(organization, 'scanner')
+  await declare(organization, 'ghosts', 'ghost', ada.email)
+  await declare(organization, 'scanners', 'admin', ada.email)
+  await records.client.query(
+    `update cardea.role_bindings set project_id = $2 where organization_id = $1 and name = 'scanners'`,
+    [organization, project],
+  )
+  expect((await me(ada)).sort()).toEqual(['admin scanner resource', 'viewer api'])
+  await records.client.query('update cardea.projects set deleted_at = now() where id = $1', [
+    project,
+  ])
+  expect(await me(ada)).toEqual(['viewer api'])
+  const outcome = await members.setRoles(owner, ada.userId, [{ role: 'developer' }], client)
+  expect(rolesOf(memberIn(outcome))).toEqual(['developer api'])
+})
+
 test('a suspended person is signed out everywhere, and stays so until they come back', async () => {
   const { admin, ada } = await staff({ admin: { roles: ['admin'] }, ada: { roles: ['viewer'] } })
   const browser = await signIn(replica, ada, 'browser')

@@ -107,8 +107,9 @@ export class MemberService implements Members {
     return this.#act<Changed>(person, id, 'members:update', async ({ tx, staff, other }) => {
       const wanted = staff.find(roles)
       if ('refused' in wanted) return wanted
-      const before = staff.rolesOf(other)
-      const change = planRoles(before, wanted)
+      // What a resource gives without effect nobody sees, and nobody can be asked to name it.
+      const given = staff.rolesOf(other).filter((one) => !one.declaredBy || staff.isInForce(one))
+      const change = planRoles(given, wanted)
       if (change.declared.length > 0) return managedByResource(change)
       // What they may not give to others they may not give to themselves either.
       if (!change.give.every(({ role }) => staff.mayGive(role))) {

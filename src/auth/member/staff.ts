@@ -126,15 +126,20 @@ export class Staff {
     return isLastOwner(id, owners)
   }
 
+  /** Whether a role gives anything at all: it exists, and so does its project. */
+  isInForce({ role, projectId }: WantedRole): boolean {
+    if (permissionsOfRole(role, this.#custom) === undefined) return false
+    return projectId === undefined || this.#projects.has(projectId)
+  }
+
   memberOf(person: PersonRow): Member {
     const { id, email, name, suspended, createdAt, lastSignedInAt } = person
-    const roles = this.rolesOf(person).flatMap(({ role, projectId, declaredBy }) => {
-      const project = projectId === undefined ? undefined : this.#projects.get(projectId)
-      // On a project that is gone, nobody has a role.
-      if (projectId !== undefined && project === undefined) return []
-      const source = declaredBy === undefined ? ('api' as const) : ('resource' as const)
-      return [{ role, project, source }]
-    })
+    const inForce = this.rolesOf(person).filter((given) => this.isInForce(given))
+    const roles = inForce.map(({ role, projectId, declaredBy }) => ({
+      role,
+      project: projectId === undefined ? undefined : this.#projects.get(projectId),
+      source: declaredBy === undefined ? ('api' as const) : ('resource' as const),
+    }))
     const status = suspended ? 'suspended' : 'active'
     const at = { createdAt, lastSignedInAt: lastSignedInAt ?? undefined }
     return { id, email, name, status, roles, ...at }
