@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { launchBrowser, type Visitor, visit } from '../support/browser.ts'
+import { browserTimeout, launchBrowser, type Visitor, visit } from '../support/browser.ts'
 import { createPages, type PagesSetting, rightPassword } from '../support/pages.ts'
 import { pageScenes } from '../support/pagescenes.ts'
 
@@ -18,7 +18,7 @@ let complaints: string[]
 
 beforeAll(async () => {
   browser = await launchBrowser()
-})
+}, browserTimeout)
 afterAll(() => browser.close())
 
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { sessionCookie } from '../../src/domain/session.ts'
-import { launchBrowser, type Visitor, visit } from '../support/browser.ts'
+import { browserTimeout, launchBrowser, type Visitor, visit } from '../support/browser.ts'
 import { anOrganization } from '../support/build/resource.ts'
 import { apply, whenReady } from '../support/kube.ts'
 import {
@@ -24,7 +24,7 @@ const visitors: Visitor[] = []
 
 beforeAll(async () => {
   ;[people, browser] = await Promise.all([startPeopleSystem(), launchBrowser()])
-}, 180_000)
+}, browserTimeout)
 afterEach(async () => {
   await Promise.all(visitors.splice(0).map((visitor) => visitor.leave()))
 })

@@ -7,6 +7,9 @@ import { terminalProgress } from '../../hack/local/progress.ts'
 /** What Chromium is called, here and elsewhere. */
 const names = ['chromium', 'chromium-browser', 'google-chrome']
 
+/** Milliseconds: where it is not here yet, it is fetched and installed first. */
+export const browserTimeout = 600_000
+
 /** Starts a Chromium without a window; on Debian, root has it installed where it is missing. */
 export async function launchBrowser(): Promise<Browser> {
   await ensureDebianPackage('chromium', 'A browser', () => find() !== undefined, terminalProgress())
