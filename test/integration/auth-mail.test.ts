@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openPool } from '../../src/db/pool.ts'
 import { readToken } from '../../src/domain/onetimetoken.ts'
@@ -291,6 +292,59 @@ test('a code is minted when its mail goes out, by whoever keeps its digest', asy
     (await mailTo('nocode@acme.example')).state === 'superseded' ? true : undefined,
   )
   expect(minted).toHaveLength(2)
+})
+
+test('an organization’s name makes no header and no link', async () => {
+  const evil = await records.organization('evil')
+  await records.client.query(
+    `update cardea.organizations set display_name = E'Evil\\r\\nBcc: eve@evil.example\\r\\n\\r\\n<b>https://evil.example</b>' where id = $1`,
+    [evil],
+  )
+  const user = await aUser(records, evil, 'victim@acme.example')
+  await enqueue(pool, {
+    organizationId: evil,
+    template: 'password_reset',
+    recipient: 'victim@acme.example',
+    subjectId: user,
+  })
+  replica.mail.wake()
+  const mail = await server.untilMail('victim@acme.example')
+  expect(mail.to).toEqual(['victim@acme.example'])
+  expect(Object.keys(mail.headers)).not.toContain('bcc')
+  expect(mail.subject).not.toMatch(/\p{Cc}/u)
+  expect(mail.html).not.toContain('<b>')
+  expect(mail.links).toEqual([`${publicUrl}/reset?token=${tokenOf(mail)}`])
+})
+
+test('a replica that ends in the middle of a delivery does so soon, and leaves the mail to others', async () => {
+  const silent = createServer((socket) => void socket.on('error', () => {}))
+  await new Promise<void>((resolve) => {
+    silent.listen(0, '127.0.0.1', resolve)
+  })
+  const user = await aUser(records, acme, 'patient@acme.example')
+  await replica.stop()
+  const stuck = startReplica(database.authUrl, { port: (silent.address() as AddressInfo).port })
+  await enqueue(pool, {
+    organizationId: acme,
+    template: 'password_reset',
+    recipient: 'patient@acme.example',
+    subjectId: user,
+  })
+  stuck.mail.wake()
+  await eventually('it is under way', async () =>
+    (await tokensOf(user)).length > 0 ? true : undefined,
+  )
+  const start = performance.now()
+  await stuck.stop()
+  expect(performance.now() - start).toBeLessThan(7000)
+  silent.close()
+  expect(await tokensOf(user)).toEqual([])
+  expect((await mailTo('patient@acme.example')).state).toBe('queued')
+  await records.client.query(
+    `update cardea.mails set next_attempt_at = now() where state = 'queued'`,
+  )
+  replica = startReplica(database.authUrl, { port: server.port })
+  await server.untilMail('patient@acme.example')
 })
 
 test('several replicas deliver a queue together, each mail once', async () => {
