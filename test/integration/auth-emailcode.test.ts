@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sessionCookie } from '../../src/domain/session.ts'
+import { eventually } from '../support/authservice.ts'
 import { type Answer, type Asking, type SignInScene, startSignIn } from '../support/signin.ts'
 
 let scene: SignInScene
@@ -27,9 +28,9 @@ const failed = [401, 'sign_in_failed']
 async function codeFor(email: string) {
   const before = scene.mail.mailbox.messages.filter(({ to }) => to.includes(email)).length
   const { body } = await ask(email)
-  await expect
-    .poll(() => scene.mail.mailbox.messages.filter(({ to }) => to.includes(email)).length)
-    .toBe(before + 1)
+  await eventually(
+    () => scene.mail.mailbox.messages.filter(({ to }) => to.includes(email)).length,
+  ).toBe(before + 1)
   const mail = await scene.mail.untilMail(email)
   const code = /\b([0-9]{6})\b/.exec(mail.text)?.[1] ?? ''
   expect(code).toMatch(/^[0-9]{6}$/)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sessionCookie } from '../../src/domain/session.ts'
+import { eventually } from '../support/authservice.ts'
 import {
   type Answer,
   type Asking,
@@ -55,12 +56,9 @@ describe('a password that was forgotten', () => {
     ])
     expect(await live(person)).toEqual([])
     const cookie = `${sessionCookie}=${cookies[sessionCookie]}`
-    await expect
-      .poll(
-        async () =>
-          (await fetch(`${scene.replicas[1]?.url}/check`, { headers: { cookie } })).status,
-      )
-      .toBe(401)
+    await eventually(
+      async () => (await fetch(`${scene.replicas[1]?.url}/check`, { headers: { cookie } })).status,
+    ).toBe(401)
     expect(outcome(await signIn(person.email))).toEqual([401, 'sign_in_failed'])
     // The browser is known still.
     expect((await signIn(person.email, next, { cookies })).status).toBe(200)
@@ -107,7 +105,7 @@ describe('a password that was forgotten', () => {
     await ask(email)
     const old = await scene.mailedToken(email)
     await ask(email)
-    await expect.poll(() => resets(email)).toBe(2)
+    await eventually(() => resets(email)).toBe(2)
     const newest = await scene.mailedToken(email)
     expect(newest).not.toBe(old)
     expect(outcome(await confirm(old))).toEqual([400, 'token_invalid'])
@@ -188,7 +186,7 @@ test('nobody is sent more than five mails an hour, and whoever asks is not told'
   const { email } = await scene.person(acme)
   for (let n = 1; n <= 5; n++) {
     await ask(email)
-    await expect.poll(() => resets(email)).toBe(n)
+    await eventually(() => resets(email)).toBe(n)
   }
   expect((await ask(email)).status).toBe(202)
   const other = await scene.person(acme)
@@ -215,8 +213,8 @@ describe('a password that its owner changes', () => {
       const headers = { cookie: `${sessionCookie}=${text}` }
       return (await fetch(`${scene.replicas[1]?.url}/check`, { headers })).status
     }
-    await expect.poll(() => statusOf(other.cookies[sessionCookie])).toBe(401)
-    await expect.poll(() => statusOf(cookies[sessionCookie])).toBe(401)
+    await eventually(() => statusOf(other.cookies[sessionCookie])).toBe(401)
+    await eventually(() => statusOf(cookies[sessionCookie])).toBe(401)
     expect(await statusOf(renewed)).toBe(200)
     expect(outcome(await signIn(email))).toEqual([401, 'sign_in_failed'])
     expect((await signIn(email, next)).status).toBe(200)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sessionCookie } from '../../src/domain/session.ts'
-import { peoplesSettings, startAuth } from '../support/authservice.ts'
+import { eventually, peoplesSettings, startAuth } from '../support/authservice.ts'
 import { type Answer, password, type SignInScene, startSignIn } from '../support/signin.ts'
 
 let scene: SignInScene
@@ -50,9 +50,9 @@ test('an organization is there with its owner once the address is verified, and 
   const { email } = form
   const login = { organization: 'initech', email, password }
   // Both replicas hear of it.
-  await expect
-    .poll(async () => (await scene.post('/api/auth/login', login, { at: 1 })).status)
-    .toBe(200)
+  await eventually(async () => (await scene.post('/api/auth/login', login, { at: 1 })).status).toBe(
+    200,
+  )
   const { cookies } = await scene.post('/api/auth/login', login)
   const cookie = `${sessionCookie}=${cookies[sessionCookie]}`
   const check = await fetch(`${scene.replicas[0]?.url}/check`, { headers: { cookie } })
