@@ -111,7 +111,12 @@ test.each(all)('%s escapes what others chose, and makes no link of it', (_name, 
       ...facts,
       organization: { name: 'acme', displayName: hostile },
       request: { ...facts.request, device: hostile },
-      invitation: { role: 'developer', project: hostile, invitedBy: 'host@acme.example' },
+      recipient: 'ann+www.evil.example/x@acme.example',
+      invitation: {
+        role: 'developer',
+        project: hostile,
+        invitedBy: 'www.evil.example/x@acme.example',
+      },
     }),
   )
   expect(html).not.toContain('<script')

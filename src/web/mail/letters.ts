@@ -1,5 +1,5 @@
 import type { Letter } from './letter.ts'
-import { momentInWords, nameInWords, oneLine, originInWords } from './words.ts'
+import { addressInWords, momentInWords, nameInWords, oneLine, originInWords } from './words.ts'
 
 /** What a letter is written from. */
 export interface Facts {
@@ -44,7 +44,7 @@ export function registration(facts: Facts): Letter {
       ...asked(facts),
       'If it was not you, do nothing: without the confirmation nothing is created.',
     ],
-    reason: `This mail was sent to ${recipient} because the address was given when the organization was registered.`,
+    reason: `This mail was sent to ${addressInWords(recipient)} because the address was given when the organization was registered.`,
   }
 }
 
@@ -61,14 +61,15 @@ export function alreadyRegistered(facts: Facts): Letter {
       ...asked(facts),
       'If it was you, sign in; the page helps when you do not know the password any more. If it was not you, you need not do anything.',
     ],
-    reason: `This mail was sent to ${recipient} because the address was given when an organization was registered.`,
+    reason: `This mail was sent to ${addressInWords(recipient)} because the address was given when an organization was registered.`,
   }
 }
 
 export function invitation(facts: Facts): Letter {
   const { recipient, invitation: to } = facts
   const where = organizationInWords(facts)
-  const by = to?.invitedBy === undefined ? 'You are invited' : `${to.invitedBy} invites you`
+  const by =
+    to?.invitedBy === undefined ? 'You are invited' : `${addressInWords(to.invitedBy)} invites you`
   const project = to?.project === undefined ? '' : ` on the project “${nameInWords(to.project)}”`
   const as = to === undefined ? '' : ` with the role ${to.role}${project}`
   return {
@@ -76,7 +77,7 @@ export function invitation(facts: Facts): Letter {
     paragraphs: [`${by} to join ${where}${as}.`],
     action: { label: 'Look at the invitation', url: link(facts, 'invitation') },
     notes: [ends(facts), 'If you do not know why you are invited, do nothing.'],
-    reason: `This mail was sent to ${recipient} because the address was invited to ${where}.`,
+    reason: `This mail was sent to ${addressInWords(recipient)} because the address was invited to ${where}.`,
   }
 }
 
@@ -201,5 +202,5 @@ function organizationInWords({ organization }: Facts): string {
 }
 
 function reasonOfAccount(facts: Facts): string {
-  return `This mail was sent to ${facts.recipient} because there is an account with this address at ${organizationInWords(facts)} (${facts.organization.name}).`
+  return `This mail was sent to ${addressInWords(facts.recipient)} because there is an account with this address at ${organizationInWords(facts)} (${facts.organization.name}).`
 }

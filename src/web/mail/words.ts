@@ -26,6 +26,11 @@ export function nameInWords(name: string): string {
   return oneLine(name).replaceAll(/([./:@])(?=\S)/g, '$1\u200C')
 }
 
+/** An address as it is, unless its local part has what a link can be made of: `ann+www.evil.example/x@acme.example` is Ann's too. */
+export function addressInWords(email: string): string {
+  return /^[a-z0-9._+-]+@[a-z0-9.-]+$/.test(email) ? email : nameInWords(email)
+}
+
 /** `from Firefox on Linux at 192.0.2.1`; nothing where nothing is known. */
 export function originInWords(device: string | undefined, address: string | undefined): string {
   const parts = [
