@@ -337,6 +337,8 @@ end;
 create function cardea.prune_people(keep interval) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  -- Whatever is asked for, nothing goes that is not over: a time to keep that is negative would end live sessions.
+  keep := greatest(keep, interval '1 day');
   -- One replica at a time; the others have nothing to do.
   if not pg_try_advisory_xact_lock(hashtextextended('cardea.prune_people', 0)) then
     return;
