@@ -7,6 +7,7 @@ import { type MailBackend, openMail } from './mail/open.ts'
 import { NewPasswords } from './password/newpassword.ts'
 import { PasswordService } from './password/passwords.ts'
 import { ProcessHasher, type ProcessHasherOptions } from './password/processhasher.ts'
+import { StolenPasswordRange } from './password/stolenpasswords.ts'
 import type { People } from './people.ts'
 import { type RedisServer, SharedWindows } from './ratelimit/redis.ts'
 import { MemoryWindows, type Windows } from './ratelimit/window.ts'
@@ -27,6 +28,10 @@ export interface PeopleBackend {
   readonly organizationHosts: string | undefined
   /** Whether anybody may register an organization. */
   readonly selfService: boolean
+  /** Email domains whose people may; none: any. */
+  readonly selfServiceDomains: readonly string[]
+  /** Where stolen passwords are looked up, as Have I Been Pwned does it; undefined: nowhere. */
+  readonly breachedPasswordsUrl: string | undefined
   /** Undefined: this replica counts for itself. */
   readonly redis: RedisServer | undefined
   /** Undefined: mails wait in their queue for a replica that sends them. */
@@ -76,7 +81,11 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   const mail = backend.mail && openMail(backend.mail, { codes, registry, log })
   const shared = backend.redis && new SharedWindows(backend.redis, log)
   observeWindows(registry, shared)
-  const newPasswords = new NewPasswords({ hasher, publicUrl })
+  const { breachedPasswordsUrl } = backend
+  const stolen = breachedPasswordsUrl
+    ? new StolenPasswordRange(breachedPasswordsUrl, log)
+    : undefined
+  const newPasswords = new NewPasswords({ hasher, publicUrl, stolen })
   const { starter, ...sessions } = openSessions(
     {
       pool,
@@ -99,7 +108,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
       organizations: options.organizations,
       newPasswords,
       allowed: backend.selfService,
-      domains: [],
+      domains: backend.selfServiceDomains,
     }),
     passwords: new PasswordService({
       ...backend,

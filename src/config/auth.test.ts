@@ -79,9 +79,11 @@ test('with a public URL everything else of people has a value', () => {
     publicUrl: 'https://id.example.com',
     organizationHosts: undefined,
     selfService: false,
+    selfServiceDomains: [],
     smtp: undefined,
     redis: undefined,
     passwords: { memory: 19_456, iterations: 2, queue: 200, workers: 1 },
+    breachedPasswordsUrl: undefined,
   })
 })
 
@@ -119,6 +121,8 @@ test.each([
   ['CARDEA_ORGANIZATION_HOSTS', '.com'],
   ['CARDEA_ORGANIZATION_HOSTS', '.*.example.com'],
   ['CARDEA_SELF_SERVICE', 'yes'],
+  ['CARDEA_SELF_SERVICE_DOMAINS', 'Example.com'],
+  ['CARDEA_SELF_SERVICE_DOMAINS', 'example.com, @example.org'],
   ['CARDEA_SMTP_URL', 'smtp.example.com'],
   ['CARDEA_SMTP_URL', 'smtps://user:p4ssw0rd@smtp.example.com?tls=off'],
   ['CARDEA_SMTP_CA_FILE', 'a file'],
@@ -132,6 +136,7 @@ test.each([
   ['CARDEA_ARGON2_ITERATIONS', '1'],
   ['CARDEA_PASSWORD_QUEUE', '0'],
   ['CARDEA_PASSWORD_WORKERS', '1.5'],
+  ['CARDEA_BREACHED_PASSWORDS_URL', 'http://api.pwnedpasswords.com/range/'],
 ])('of people, %s=%s stops the program, and the sentence names it', (variable, value) => {
   const read = () => readAuthConfig({ ...people, [variable]: value }, 'auth-0')
   expect(read).toThrow(ConfigurationError)

@@ -1,5 +1,15 @@
 import { ConfigurationError, type Environment, readEnvironment } from './environment.ts'
-import { flag, integer, otherwise, pattern, publicUrl, redisUrl, word } from './setting.ts'
+import {
+  flag,
+  integer,
+  listOf,
+  otherwise,
+  pattern,
+  publicUrl,
+  redisUrl,
+  secureUrl,
+  word,
+} from './setting.ts'
 import { sender, smtpServer } from './smtp.ts'
 
 /** The variables of the accounts of people. */
@@ -10,6 +20,10 @@ export const peopleSettings = {
     'must be a domain with a dot before it, for example .id.example.com',
   ).optional(),
   CARDEA_SELF_SERVICE: otherwise('false', flag()),
+  CARDEA_SELF_SERVICE_DOMAINS: listOf(
+    pattern(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, ''),
+    'must be domains in lower case with commas between, for example example.com, example.org',
+  ).optional(),
   CARDEA_SMTP_URL: smtpServer().optional(),
   CARDEA_SMTP_CA_FILE: word(4096).optional(),
   CARDEA_MAIL_FROM: sender().optional(),
@@ -19,6 +33,9 @@ export const peopleSettings = {
   CARDEA_ARGON2_ITERATIONS: otherwise('2', integer({ min: 2, max: 20 })),
   CARDEA_PASSWORD_QUEUE: otherwise('200', integer({ min: 1, max: 10_000 })),
   CARDEA_PASSWORD_WORKERS: otherwise('1', integer({ min: 1, max: 64 })),
+  CARDEA_BREACHED_PASSWORDS_URL: secureUrl(
+    'must be a URL of https, such as https://api.pwnedpasswords.com/range/',
+  ).optional(),
 }
 
 /** How people are served. */
@@ -47,6 +64,8 @@ export function readPeopleConfig(environment: Environment) {
     /** `.id.example.com`: the organization acme has the host acme.id.example.com. */
     organizationHosts: settings.CARDEA_ORGANIZATION_HOSTS,
     selfService: settings.CARDEA_SELF_SERVICE,
+    /** Email domains whose people may register; none: any. */
+    selfServiceDomains: settings.CARDEA_SELF_SERVICE_DOMAINS ?? [],
     /** Undefined: mails wait in their queue. */
     smtp: server && from && { server, sender: from, caFile: settings.CARDEA_SMTP_CA_FILE },
     /** Undefined: each replica counts for itself. */
@@ -59,6 +78,8 @@ export function readPeopleConfig(environment: Environment) {
       queue: settings.CARDEA_PASSWORD_QUEUE,
       workers: settings.CARDEA_PASSWORD_WORKERS,
     },
+    /** Where stolen passwords are looked up; undefined: nowhere. */
+    breachedPasswordsUrl: settings.CARDEA_BREACHED_PASSWORDS_URL,
   })
 }
 

@@ -1,7 +1,7 @@
 import { isGuessable } from './passwordguess.ts'
 
 /** UTF-8 bytes as they were received: whatever is longer is refused before any work is done for it. */
-export const longestPassword = 1024
+const longestPassword = 1024
 
 /**
  * The bytes that are hashed: the text in Normalization Form KC, as NIST SP 800-63B-4, section 3.1.1.2, has it, because the

@@ -98,6 +98,7 @@ test('what people are served by is told as it is set', () => {
     publicUrl: 'https://id.acme.example',
     organizationHosts: '.id.acme.example',
     selfService: true,
+    selfServiceDomains: ['acme.example', 'acme.test'],
     smtp: {
       server: {
         host: 'smtp.acme.example',
@@ -116,5 +117,6 @@ test('what people are served by is told as it is set', () => {
       database: 0,
     },
     passwords: { memory: 65_536, iterations: 3, queue: 100, workers: 2 },
+    breachedPasswordsUrl: 'https://api.pwnedpasswords.com/range/',
   })
 })

@@ -120,18 +120,26 @@ describe('nobody registers', () => {
     expect(outcome(await register({ organization: 'nobodys', ...fields }))).toEqual(expected)
   })
 
-  test('where the installation does not allow it', async () => {
-    const settings = await peoplesSettings({ CARDEA_SELF_SERVICE: 'false' })
+  test.each([
+    [
+      'where the installation does not allow it',
+      { CARDEA_SELF_SERVICE: 'false' },
+      'registration_closed',
+    ],
+    [
+      'where the installation takes other domains',
+      { CARDEA_SELF_SERVICE_DOMAINS: 'acme.example' },
+      'email_domain_not_allowed',
+    ],
+  ])('%s', async (_name, told, code) => {
+    const settings = await peoplesSettings(told)
     const auth = await startAuth(scene.database.authUrl, settings)
     const answer = await fetch(`${auth.url}/api/auth/register`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-forwarded-for': '192.0.2.1' },
       body: JSON.stringify(form),
     })
-    expect([answer.status, ((await answer.json()) as Answer['body'])['code']]).toEqual([
-      403,
-      'registration_closed',
-    ])
+    expect([answer.status, ((await answer.json()) as Answer['body'])['code']]).toEqual([403, code])
     await auth.stop()
   })
 })

@@ -9,7 +9,7 @@ import { Records } from './records.ts'
 
 export const password = 'seven purple lanterns adrift'
 
-export interface PersonFields {
+interface PersonFields {
   readonly email?: string
   /** Undefined: there is none. */
   readonly password?: string | undefined
