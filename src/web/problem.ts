@@ -16,6 +16,10 @@ const sentences: Readonly<Record<number, readonly [title: string, advice: string
   405: ['This is not how this page is used', 'Go back and try again.'],
   413: ['That was too much', 'What you sent is larger than what these pages take.'],
   415: ['This request makes no sense', 'These pages take only what their own forms send.'],
+  421: [
+    'These pages are not at this address',
+    'They have another address than the one that your browser asked for. Ask whoever gave it to you for the right one.',
+  ],
   429: ['Too many attempts', 'For your safety we make a pause here. Try again later.'],
   500: [
     'Something went wrong',
