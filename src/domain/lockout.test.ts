@@ -1,3 +1,5 @@
+import { SocketAddress } from 'node:net'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { countersOf, locks, networkOfClient } from './lockout.ts'
 
@@ -46,4 +48,20 @@ test.each([
   ['2001:db8:a:b::192.0.2.1', '2001:db8:a:b::/64'],
 ])('the client at %s is %s', (address, network) => {
   expect(networkOfClient(address)).toBe(network)
+})
+
+test('whoever has 64 bits of addresses is one client, and another network is another', () => {
+  const groups = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 4, maxLength: 4 })
+  const spelled = (...parts: readonly (readonly number[])[]) => {
+    const address = parts.flatMap((part) => part.map((group) => group.toString(16))).join(':')
+    return new SocketAddress({ address, family: 'ipv6' }).address
+  }
+  fc.assert(
+    fc.property(groups, groups, groups, groups, (network, other, first, second) => {
+      const client = networkOfClient(spelled(network, first))
+      expect(networkOfClient(spelled(network, second))).toBe(client)
+      if (network.join() === other.join()) return
+      expect(networkOfClient(spelled(other, first))).not.toBe(client)
+    }),
+  )
 })

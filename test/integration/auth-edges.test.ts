@@ -1,4 +1,6 @@
+import { hashSync } from '@node-rs/argon2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Person } from '../../src/auth/people.ts'
 import { ask } from '../support/ask.ts'
 import { eventually, peoplesSettings, type RunningAuth, startAuth } from '../support/authservice.ts'
 import { describedRoutes } from '../support/openapiroutes.ts'
@@ -9,6 +11,7 @@ import { Records } from '../support/records.ts'
 
 const database = await testDatabase()
 const records = await Records.open(database.superuserUrl)
+let acme: string
 /** The cookie of somebody whose organization has pages at app.acme.example. */
 let cookie: string
 let accessToken: string
@@ -18,7 +21,8 @@ let remote: RunningAuth
 let local: RunningAuth
 
 beforeAll(async () => {
-  const [acme, stranger] = [await records.organization('acme'), await records.organization()]
+  acme = await records.organization('acme')
+  const stranger = await records.organization()
   await allowOrigin(acme, 'https://app.acme.example')
   await allowOrigin(stranger, 'https://app.stranger.example')
   const [replica] = await openReplicas(database, records, 1)
@@ -67,6 +71,15 @@ const allowOrigin = (organization: string, origin: string) =>
     organization,
     { origins: [origin] },
   ])
+const givePassword = ({ organizationId, userId }: Person, password: string) =>
+  records.client.query(
+    'insert into cardea.passwords (organization_id, user_id, hash) values ($1, $2, $3)',
+    [
+      organizationId,
+      userId,
+      hashSync(password, { memoryCost: 19_456, timeCost: 2, parallelism: 1 }),
+    ],
+  )
 const codeOf = (body: string) => (JSON.parse(body) as { code: string }).code
 
 describe('every answer tells browsers what they must not do with it', () => {
@@ -143,6 +156,12 @@ describe('a host that is not ours', () => {
       expect([answer.status, codeOf(answer.body)]).toEqual([421, 'host_not_allowed'])
     },
   )
+
+  test('is told on a page to whoever looks at one', async () => {
+    const answer = await through('/login', { host: 'evil.example', accept: 'text/html' })
+    expect(answer.status).toBe(421)
+    expect(answer.body).toContain('These pages are not at this address')
+  })
 
   test.each(['id.example.com', 'ID.EXAMPLE.COM', 'acme.id.example.com'])(
     'while %s does',
@@ -433,7 +452,27 @@ describe('whoever is not signed in (ASVS 2.4.1, 6.3.1)', () => {
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(2)
   })
 
-  test('is limited by the account that is named, in every spelling and from everywhere', async () => {
+  const secret = 'seven purple lanterns adrift'
+  const login = (email: string, password: string, headers: Headers) =>
+    through(
+      '/api/auth/login',
+      { ...json, ...headers },
+      'POST',
+      JSON.stringify({ email, password, organization: 'acme' }),
+    )
+  const deviceOf = (signedIn: Awaited<ReturnType<typeof login>>) => {
+    expect(signedIn.status).toBe(200)
+    return /__Host-cardea_device=[^;]+/.exec(signedIn.header('set-cookie'))?.[0] ?? ''
+  }
+  const askForLink = (email: string, address: string) =>
+    through(
+      '/api/auth/password-reset/request',
+      { ...json, 'x-forwarded-for': address },
+      'POST',
+      JSON.stringify({ email, organization: 'acme' }),
+    )
+
+  test('is limited by the account that is named, in every spelling', async () => {
     const spellings = [
       'eve@acme.example',
       'EVE@acme.example',
@@ -442,18 +481,84 @@ describe('whoever is not signed in (ASVS 2.4.1, 6.3.1)', () => {
     ]
     const answers = await Promise.all(
       Array.from({ length: 64 }, (_, at) =>
-        through(
-          '/api/auth/password-reset/request',
-          { ...json, 'x-forwarded-for': `198.51.101.${at}` },
-          'POST',
-          JSON.stringify({ email: spellings[at % 4], organization: 'acme' }),
-        ),
+        askForLink(spellings[at % 4] ?? '', `2001:db8:1:1::${at}`),
       ),
     )
     const limited = answers.filter(({ status }) => status === 429)
     expect(limited).toHaveLength(4)
     expect(limited[0]?.header('ratelimit-policy')).toBe('"account";q=60;w=60')
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(60)
+    expect((await askForLink('adam@acme.example', '2001:db8:1:1::1')).status).toBe(202)
+  })
+
+  test('uses up nobody’s account: its owner goes on from elsewhere, on every route', async () => {
+    const email = 'mary@acme.example'
+    await givePassword(await aPerson(records, acme, { email }), secret)
+    const [attacker, owner] = ['198.51.102.1', '198.51.102.2']
+    const device = deviceOf(await login(email, secret, { 'x-forwarded-for': owner }))
+    const routes = [
+      ...(await describedRoutes(remote.url)).filter(
+        ({ by, method, media }) =>
+          by === 'anybody' && method === 'POST' && media === 'application/json',
+      ),
+      ...[
+        '/login',
+        '/login/password',
+        '/login/code/request',
+        '/login/code',
+        '/forgot',
+        '/register',
+      ].map((path) => ({ path, media: undefined })),
+    ]
+    expect(routes.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['/api/auth/login', '/api/auth/otp/verify', '/api/auth/register']),
+    )
+    const send = ({ path, media }: { path: string; media?: string | undefined }, address: string) =>
+      through(
+        path,
+        { ...(media ? json : form), ...own, cookie: device, 'x-forwarded-for': address },
+        'POST',
+        media ? JSON.stringify({ email }) : new URLSearchParams({ email }).toString(),
+      )
+    const guesses = Array.from({ length: 6 }, () =>
+      login(email, 'nine purple lanterns adrift', { 'x-forwarded-for': attacker }),
+    )
+    const junk = Array.from({ length: 150 }, (_, at) =>
+      send(routes[at % routes.length] ?? { path: '/login' }, attacker),
+    )
+    const flood = await Promise.all([...guesses, ...junk])
+    const policies = flood.map((answer) => answer.header('ratelimit-policy'))
+    expect(policies).toContain('"account";q=60;w=60')
+    expect(policies).toContain('"address";q=120;w=60')
+    for (const route of routes) {
+      const { status } = await send(route, owner)
+      expect([route.path, status]).not.toEqual([route.path, 429])
+    }
+    const again = await login(email, secret, { 'x-forwarded-for': owner, cookie: device, ...own })
+    expect(again.status).toBe(200)
+  })
+
+  test('from many places gets no more guesses than from one, and the owner is let in by a known device', async () => {
+    const email = 'grace@acme.example'
+    await givePassword(await aPerson(records, acme, { email }), secret)
+    const device = deviceOf(await login(email, secret, { 'x-forwarded-for': '198.51.104.1' }))
+    const guesses = await Promise.all(
+      Array.from({ length: 70 }, (_, at) =>
+        login(email, 'nine purple lanterns adrift', { 'x-forwarded-for': `198.51.103.${at}` }),
+      ),
+    )
+    const codes = guesses.map(({ body }) => codeOf(body))
+    expect(codes.filter((code) => code === 'sign_in_failed')).toHaveLength(5)
+    expect(codes.filter((code) => code === 'account_locked')).toHaveLength(65)
+    const known = { 'x-forwarded-for': '198.51.104.2', cookie: device, ...own }
+    expect((await login(email, secret, known)).status).toBe(200)
+  })
+
+  test('has no account’s limit where nobody says who asks, as everybody would share it', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, () => askForLink('eva@acme.example', '')),
+    )
+    expect(answers.filter(({ status }) => status === 202)).toHaveLength(64)
   })
 
   test('does not take away from those who are', async () => {

@@ -3,6 +3,7 @@ import { callbackify } from 'node:util'
 import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { canonicalEmail } from '../../domain/email.ts'
+import { networkOfClient } from '../../domain/lockout.ts'
 import type { ClientAddresses } from '../check/clientaddress.ts'
 import type { Windows } from '../ratelimit/window.ts'
 import { RefusalError } from '../refusal.ts'
@@ -23,8 +24,9 @@ const crowd = 10
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>
 
 /**
- * Limits whoever is not signed in: by the client's address, before a body is read, and then by the account that the body
- * names, whoever asks and however the address is written.
+ * Limits whoever is not signed in: by the client's network, before a body is read, and then by the account that the body
+ * names, for each network apart. A limit of an account that all networks shared would be anybody's to use up, and shut its
+ * owner out; what all of them do to one account is bounded where it is known whose device asks, in PostgreSQL.
  */
 export async function registerRateLimits(
   framework: FastifyInstance,
@@ -36,20 +38,21 @@ export async function registerRateLimits(
     max: (request) => limitOf(request, addressOf(request, addresses)),
     keyGenerator: (request) => {
       const address = addressOf(request, addresses)
-      return `${isRead(request) ? 'read' : 'change'}:${address === undefined ? '' : networkOf(address)}`
+      return `${isRead(request) ? 'read' : 'change'}:${address === undefined ? '' : networkOfClient(address)}`
     },
   })
   const byAccount = framework.createRateLimit({
     timeWindow: minute,
     max: most.account,
-    keyGenerator: (request) => `account:${hash('sha256', accountOf(request) ?? '', 'base64url')}`,
+    keyGenerator: (request) =>
+      `account:${hash('sha256', accountOf(request, addresses) ?? '', 'base64url')}`,
   })
   framework.addHook('preParsing', async (request, reply) => {
     if (isSignedIn(request)) return
     await limit(byAddress, 'address', request, reply)
   })
   framework.addHook('preHandler', async (request, reply) => {
-    if (isSignedIn(request) || accountOf(request) === undefined) return
+    if (isSignedIn(request) || accountOf(request, addresses) === undefined) return
     await limit(byAccount, 'account', request, reply)
   })
 }
@@ -69,17 +72,6 @@ async function limit(
   if (isExceeded) throw new RefusalError('too_many_requests', { retryAfter: ttlInSeconds })
 }
 
-/** A client has a whole network of IPv6 to itself (RFC 6177): its first 64 bits. @param address canonical */
-export function networkOf(address: string): string {
-  if (!address.includes(':')) return address
-  const [head = '', tail] = address.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const behind = tail ? tail.split(':').length : 0
-  const zeros = tail === undefined ? 0 : 8 - groups.length - behind
-  const all = [...groups, ...Array<string>(zeros).fill('0'), ...(tail ? tail.split(':') : [])]
-  return `${all.slice(0, 4).join(':')}::/64`
-}
-
 function limitOf(request: FastifyRequest, address: string | undefined): number {
   const limited = isRead(request) ? most.read : most.change
   return address === undefined ? limited * crowd : limited
@@ -94,12 +86,18 @@ function isSignedIn(request: FastifyRequest): boolean {
   return request.getDecorator('session') !== null
 }
 
-/** The address that a body names, in its one spelling. */
-function accountOf({ body }: FastifyRequest): string | undefined {
-  const email =
+/**
+ * The account that a body names, in its one spelling, and the network that asks. Undefined where it names none, and where it
+ * cannot be told who asks: everybody would share one limit of an account.
+ */
+function accountOf(request: FastifyRequest, addresses: ClientAddresses): string | undefined {
+  const { body } = request
+  const named =
     typeof body === 'object' && body !== null && 'email' in body ? body.email : undefined
-  if (typeof email !== 'string') return undefined
-  return canonicalEmail(email) ?? email.trim().toLowerCase()
+  const email = typeof named === 'string' ? canonicalEmail(named) : undefined
+  const address = addressOf(request, addresses)
+  if (email === undefined || address === undefined) return undefined
+  return `${networkOfClient(address)} ${email}`
 }
 
 /** Our counts in the shape of the plugin's. */
