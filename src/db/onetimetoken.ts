@@ -1,13 +1,11 @@
 import type { Transaction } from './transaction.ts'
 
-export const tokenPurposes = [
-  'registration',
-  'invitation',
-  'email_verification',
-  'password_reset',
-  'email_code',
-] as const
-export type TokenPurpose = (typeof tokenPurposes)[number]
+export type TokenPurpose =
+  | 'registration'
+  | 'invitation'
+  | 'email_verification'
+  | 'password_reset'
+  | 'email_code'
 
 /** What a token is for; of its text there is only a digest. */
 export interface OneTimeToken {

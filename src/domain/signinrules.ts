@@ -1,7 +1,7 @@
 import { readDuration } from './duration.ts'
 
 const signInMethods = ['Password', 'EmailCode', 'Passkey', 'SSO'] as const
-export type SignInMethod = (typeof signInMethods)[number]
+type SignInMethod = (typeof signInMethods)[number]
 
 /** How the people of an organization sign in, with the defaults put in. All times in milliseconds. */
 export interface SignInRules {

@@ -11,7 +11,6 @@ import type { Judge, Verdict } from '../check/judge.ts'
 import { noQuestion, type Question } from '../check/question.ts'
 import { readRequestHeaders } from '../check/requestheaders.ts'
 import type { ApiKeyCredential } from '../index/credential.ts'
-import type { RoleSet } from '../index/roleset.ts'
 import type { SessionCredential } from '../index/session.ts'
 import type { Person } from '../people.ts'
 import { type ProblemCode, problem, problemMediaType, statusOf } from '../problem.ts'
@@ -63,7 +62,7 @@ export function requireScopeThat(
 
 /**
  * A hook that lets nobody through but a person who is signed in, by a session cookie or an access token. What they may do is
- * the route's to ask: by `personOf` and `rolesOf`.
+ * the route's to ask, by `personOf`.
  */
 export function requirePerson(options: AuthenticationOptions): onRequestAsyncHookHandler {
   return async (request, reply) => {
@@ -137,9 +136,4 @@ export function personOf(request: FastifyRequest): Person {
     sessionId: id,
     authenticatedAt: new Date(authenticatedAt),
   }
-}
-
-/** The roles on the whole organization of whoever asks, on a route that requires a person; `permits` tells what they allow. */
-export function rolesOf(request: FastifyRequest): RoleSet {
-  return request.getDecorator<SessionCredential>('session').rolesOn(undefined)
 }
