@@ -1,9 +1,12 @@
+import { crc32 } from 'node:zlib'
 import type { Pool } from 'pg'
 import { expect, test } from 'vitest'
 import { SessionMoves } from './moves.ts'
 
 const nothing = (): void => {}
 const log = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+
+const forged = 'thief aacaaaacccaaaacaacaacaaaacacccaaaaaaaaaa'
 
 /** Moves whose database is asked for places, and knows of none. */
 function watched(fails = false) {
@@ -33,6 +36,7 @@ test('a session is looked up once for as long as it stays where it is', async ()
 test.each([
   ['another address', '203.0.113.8', 'curl'],
   ['another device', '203.0.113.7', 'wget'],
+  ['a device whose name was made to have the same checksum', '203.0.113.7', forged],
 ])('%s has it looked up again', async (_, address, userAgent) => {
   const { moves, saw, asked } = watched()
   saw('s1', '203.0.113.7', 'curl')
@@ -40,6 +44,10 @@ test.each([
   saw('s1', address, userAgent)
   await moves.flush()
   expect(asked).toEqual([['s1'], ['s1']])
+})
+
+test('the forged name has the checksum of the other', () => {
+  expect(crc32(forged)).toBe(crc32('curl'))
 })
 
 test('many are looked up together, and those for whom there is no room the next time', async () => {

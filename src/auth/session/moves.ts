@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { hash } from 'node:crypto'
 import type { Pool } from 'pg'
 import { lockedSession } from '../../db/session.ts'
 import { type SessionPlace, sessionPlaces } from '../../db/sessionplace.ts'
@@ -37,8 +37,8 @@ const pause = 600_000
  */
 export class SessionMoves {
   readonly #options: SessionMovesOptions
-  /** A checksum of the place, which is enough to tell that it changed. */
-  readonly #places = new RecentMap<string, number>(bounds.places)
+  /** A digest of the place, which tells that it changed, and whose room nobody chooses. */
+  readonly #places = new RecentMap<string, string>(bounds.places)
   /** Until when a session that moved is left alone. */
   readonly #quiet = new RecentMap<string, number>(bounds.quiet)
   #pending = new Map<string, Sighting>()
@@ -50,7 +50,8 @@ export class SessionMoves {
   }
 
   saw(sessionId: string, sighting: Sighting): void {
-    const place = crc32(sighting.userAgent ?? '', crc32(sighting.address))
+    const { address, userAgent = '' } = sighting
+    const place = hash('sha256', `${address} ${userAgent}`, 'base64')
     if (this.#places.get(sessionId) === place) return
     // What finds no room is seen again with its next request.
     if (this.#pending.size >= bounds.batch) return
