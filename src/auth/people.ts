@@ -201,6 +201,7 @@ export interface Invitations {
         | 'quota_exceeded'
         | 'managed_by_resource'
         | 'invalid_request'
+        | 'too_many_requests'
       >
   >
   revoke(

@@ -99,14 +99,31 @@ export async function supersedeInvitation(
   return rows[0]
 }
 
-/** Revokes what a user invited and nobody accepted yet. */
-export async function revokeInvitationsBy(
+/** What a user invited, and can still be accepted. */
+export async function openInvitationsBy(
   tx: Transaction,
   userId: string,
 ): Promise<readonly InvitationRow[]> {
   const { rows } = await tx.$client.query<InvitationRow>(
-    `update cardea.invitations set revoked_at = now() where invited_by = $1 and ${isOpen} returning ${invitation}`,
+    `select ${invitation} from cardea.invitations where invited_by = $1 and ${isOpen} and expires_at > now() order by id`,
     [userId],
   )
   return rows
+}
+
+/**
+ * How long an address must be left in peace, when it was invited so many times in the last seconds, whatever became of it.
+ * @returns seconds; undefined: it was not
+ */
+export async function pauseOfInvitations(
+  tx: Transaction,
+  email: string,
+  { most, window }: { readonly most: number; readonly window: number },
+): Promise<number | undefined> {
+  const { rows } = await tx.$client.query<{ seconds: number }>(
+    `select greatest(1, ceil(extract(epoch from created_at - now()) + $2))::integer as seconds from cardea.invitations
+     where email = $1 and created_at > now() - make_interval(secs => $2) order by created_at desc offset $3 limit 1`,
+    [email, window, most - 1],
+  )
+  return rows[0]?.seconds
 }

@@ -37,10 +37,7 @@ export function objectionToPerson(
   return undefined
 }
 
-/** An invitation that a resource made by naming an owner stands for as long as the resource names them. */
-export function stillStands(
-  { byResource, email }: { readonly byResource: boolean; readonly email: string },
-  owners: readonly string[],
-): boolean {
-  return !byResource || owners.some((owner) => owner.trim().toLowerCase() === email)
+/** Whether an organization names an address as one of its owners. @param email canonical; resources may write it otherwise */
+export function namesOwner(owners: readonly string[], email: string): boolean {
+  return owners.some((owner) => owner.trim().toLowerCase() === email)
 }

@@ -44,7 +44,7 @@ test.each([
 
 test('whom the organization names is an owner', () => {
   const [owner] = rolesOfPerson(ada, [], ['Ada@acme.example'])
-  expect(owner).toMatchObject({ role: 'owner', declaredBy: 'the Organization' })
+  expect(owner).toMatchObject({ role: 'owner', declaredBy: 'The Organization' })
 })
 
 test('permissions count on the whole organization alone, and a role that does not exist gives none', () => {

@@ -57,7 +57,7 @@ export function rolesOfPerson(
   }))
   if (!owners.some((owner) => spelling(owner) === email)) return given
   const owner = { role: 'owner', projectId: undefined, bindingId: undefined }
-  return [{ ...owner, declaredBy: 'the Organization' }, ...given]
+  return [{ ...owner, declaredBy: 'The Organization' }, ...given]
 }
 
 /** The permissions that roles give on the whole organization. A role that does not exist gives none. */

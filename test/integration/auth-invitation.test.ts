@@ -357,6 +357,208 @@ test.each(['suspended', 'removed'])(
   },
 )
 
+const isOpen = async ({ id }: Invitation): Promise<boolean> =>
+  (await rowsOf('select revoked_at from cardea.invitations where id = $1', [id]))[0].revoked_at ===
+  null
+const revocationsOf = ({ id }: Invitation) =>
+  rowsOf(
+    `select actor_kind as by, detail ->> 'reason' as reason from cardea.audit_events
+     where target_id = $1 and action = 'invitation.revoked'`,
+    [id],
+  )
+
+test.each(['their fellow', 'they themselves'])(
+  'the invitations that an inviter could not make any more are revoked when %s takes roles from them',
+  async (who) => {
+    const own = await anOrganization()
+    const inviter = await aPerson(records, own.organization, { roles: ['owner'] })
+    const fellow = await aPerson(records, own.organization, { roles: ['owner'] })
+    const lost = await invited(inviter, { role: 'owner' })
+    const kept = await invited(inviter, { role: 'admin' })
+    const of = who === 'their fellow' ? fellow : inviter
+    await replica.members.setRoles(of, inviter.userId, [{ role: 'admin' }], client)
+    expect([await isOpen(lost), await isOpen(kept)]).toEqual([false, true])
+    expect(await revocationsOf(lost)).toEqual([{ by: 'user', reason: 'inviter_demoted' }])
+    const answers = []
+    for (const each of [lost, kept]) {
+      const token = await tokenOf(each, own.organization)
+      answers.push(await invitations.accept(token, account, client))
+    }
+    expect(answers).toEqual([
+      { refused: 'token_invalid' },
+      { organization: inviter.organization, email: kept.email },
+    ])
+  },
+)
+
+/** Somebody who may invite, and by what. */
+const inviters = {
+  owners: `update cardea.organizations set owners = '{Host@acme.example}' where id = $1`,
+  group: `insert into cardea.role_bindings (organization_id, name, role, subjects, managed_by)
+    values ($1, 'ops', 'admin', '[{"kind": "Group", "name": "ops"}]', 'api')`,
+  resource: `insert into cardea.role_bindings (organization_id, name, role, subjects, managed_by, owner_installation, owner_namespace, owner_name)
+    values ($1, 'ops', 'admin', '[{"kind": "User", "name": "host@acme.example"}]', 'resource', 'default', 'acme', 'ops')`,
+  role: `insert into cardea.role_bindings (organization_id, name, role, subjects, managed_by)
+    values ($1, 'hosts', 'host', '[{"kind": "User", "name": "host@acme.example"}]', 'api')`,
+} as const
+
+test.each<[string, keyof typeof inviters, Partial<Invitation>, string]>([
+  [
+    'whom the organization named as an owner',
+    'owners',
+    { role: 'owner' },
+    `update cardea.organizations set owners = '{}' where id = $1`,
+  ],
+  [
+    'who was of a group',
+    'group',
+    { role: 'viewer' },
+    `update cardea.users set groups = '{}' where organization_id = $1`,
+  ],
+  [
+    'whose role a resource gave',
+    'resource',
+    { role: 'viewer' },
+    'delete from cardea.role_bindings where organization_id = $1',
+  ],
+  [
+    'whose role gave more',
+    'role',
+    { role: 'scanner' },
+    `update cardea.roles set permissions = '{members:read}' where organization_id = $1 and name = 'host'`,
+  ],
+  [
+    'who was not suspended',
+    'resource',
+    { role: 'viewer' },
+    'update cardea.users set suspended_at = now() where organization_id = $1',
+  ],
+  [
+    'who was still there',
+    'resource',
+    { role: 'viewer' },
+    'delete from cardea.users where organization_id = $1',
+  ],
+  [
+    'to a role that gave less',
+    'role',
+    { role: 'scanner' },
+    `update cardea.roles set permissions = '{scans:read}' where organization_id = $1 and name = 'scanner'`,
+  ],
+  [
+    'to a role that there was',
+    'role',
+    { role: 'scanner' },
+    `delete from cardea.roles where organization_id = $1 and name = 'scanner'`,
+  ],
+  [
+    'to a project that there was',
+    'resource',
+    { role: 'viewer', project: 'scanner' },
+    'update cardea.projects set deleted_at = now() where organization_id = $1',
+  ],
+])('an invitation by somebody %s is of no use, and is revoked', async (_, by, wanted, change) => {
+  const organizationId = await records.organization()
+  await records.project(organizationId, 'scanner')
+  await records.role(organizationId, 'host', ['members:*'])
+  await records.role(organizationId, 'scanner', ['members:read'])
+  await records.client.query(inviters[by], [organizationId])
+  const host = { email: 'host@acme.example', groups: ['ops'] }
+  const inviter = await aPerson(records, organizationId, host)
+  const invitation = await invited(inviter, wanted)
+  const token = await tokenOf(invitation, organizationId)
+  expect(await invitations.look(token)).toMatchObject({ email: invitation.email })
+  await records.client.query(change, [organizationId])
+  // Whoever only looks changes nothing.
+  expect(await invitations.look(token)).toBeUndefined()
+  expect(await isOpen(invitation)).toBe(true)
+  expect(await invitations.accept(token, account, client)).toEqual({ refused: 'token_invalid' })
+  expect(await isOpen(invitation)).toBe(false)
+  const reason = 'inviter_not_allowed'
+  expect(await revocationsOf(invitation)).toEqual([{ by: 'system', reason }])
+  const people = 'select from cardea.users where email = $1'
+  expect(await rowsOf(people, [invitation.email])).toEqual([])
+})
+
+test('whoever is demoted while somebody accepts was heard before or came too late, and never in between', async () => {
+  for (let round = 0; round < 10; round++) {
+    const own = await anOrganization()
+    const inviter = await aPerson(records, own.organization, { roles: ['owner'] })
+    const fellow = await aPerson(records, own.organization, { roles: ['owner'] })
+    const invitation = await invited(inviter, { role: 'owner' })
+    const token = await tokenOf(invitation, own.organization)
+    const [accepted] = await Promise.all([
+      replicas[0].invitations.accept(token, account, client),
+      replicas[1].members.setRoles(fellow, inviter.userId, [], client),
+    ])
+    const events = await rowsOf(
+      `select action from cardea.audit_events where organization_id = $1
+       and action in ('user.created', 'user.roles_changed') order by id`,
+      [own.organization],
+    )
+    const order = events.map(({ action }) => action)
+    const inTime = ['user.created', 'user.roles_changed']
+    expect(order).toEqual('email' in accepted ? inTime : ['user.roles_changed'])
+  }
+})
+
+test('an invitation of an owner is an owner’s to revoke and to replace, whoever made it', async () => {
+  const own = await anOrganization({ owners: ['boss@acme.example'] })
+  const owner = await aPerson(records, own.organization, { roles: ['owner'] })
+  const invitation = await invited(owner, { role: 'owner' })
+  const [named] = await rowsOf(
+    `insert into cardea.invitations (organization_id, email, role, expires_at)
+     values ($1, 'boss@acme.example', 'owner', now() + interval '1 day') returning id`,
+    [own.organization],
+  )
+  const denied = { refused: 'permission_denied' }
+  for (const { id, email } of [invitation, { id: named.id, email: 'boss@acme.example' }]) {
+    expect(await invitations.revoke(own.admin, id, client)).toEqual(denied)
+    const wanted = { email, role: 'viewer' }
+    expect(await invitations.invite(own.admin, wanted, client)).toEqual(denied)
+  }
+  expect(await isOpen(invitation)).toBe(true)
+  expect(await invitations.revoke(owner, invitation.id, client)).toEqual({ revoked: true })
+  await invited(owner, { email: 'boss@acme.example' })
+})
+
+test('an address is invited five times an hour, whoever invites it and whatever became of that', async () => {
+  const own = await anOrganization()
+  const fellow = await aPerson(records, own.organization, { roles: ['admin'] })
+  const email = anAddress()
+  const first = await invited(own.admin, { email })
+  for (let times = 1; times < 4; times++) {
+    const { id } = await invited(fellow, { email })
+    await invitations.revoke(own.admin, id, client)
+  }
+  const wanted = { email: email.toUpperCase(), role: 'viewer' }
+  const atOnce = await Promise.all(
+    replicas.map((each) => each.invitations.invite(own.admin, wanted, client)),
+  )
+  expect(atOnce.filter((outcome) => !('refused' in outcome))).toHaveLength(1)
+  const refused = await invitations.invite(fellow, wanted, client)
+  expect(refused).toEqual({ refused: 'too_many_requests', retryAfter: expect.any(Number) })
+  const { retryAfter } = refused as { retryAfter: number }
+  expect(retryAfter).toBeGreaterThan(3500)
+  expect(retryAfter).toBeLessThanOrEqual(3600)
+  const mails = 'select from cardea.mails where organization_id = $1 and recipient = $2'
+  expect(await rowsOf(mails, [own.organization, email])).toHaveLength(5)
+  // Others are invited all the same, and the address by another organization.
+  await invited(own.admin)
+  await invited(admin, { email })
+  await records.client.query(
+    `update cardea.invitations set created_at = created_at - interval '59 minutes 50 seconds' where id = $1`,
+    [first.id],
+  )
+  const soon = await invitations.invite(own.admin, wanted, client)
+  expect((soon as { retryAfter: number }).retryAfter).toBeLessThanOrEqual(10)
+  await records.client.query(
+    `update cardea.invitations set created_at = created_at - interval '10 seconds' where id = $1`,
+    [first.id],
+  )
+  await invited(own.admin, { email })
+})
+
 test('a name of several lines is refused, and the token is of use afterwards', async () => {
   const token = await tokenOf(await invited())
   const outcome = await invitations.accept(token, { ...account, name: 'a\nb' }, client)

@@ -372,6 +372,28 @@ test('a removed person is gone with their sessions and roles, and the trail stay
   expect(await eventsOf(ada.userId)).toEqual(['session.all_ended', 'user.removed'])
 })
 
+test('whom the organization names as an owner is removed there, and suspended by anybody who may', async () => {
+  const { owner, boss, organization } = await staff({
+    owner: { roles: ['owner'] },
+    boss: { email: 'boss@acme.example', roles: ['viewer'] },
+  })
+  const name = (owners: readonly string[]) =>
+    records.client.query('update cardea.organizations set owners = $2 where id = $1', [
+      organization,
+      owners,
+    ])
+  await name(['Boss@acme.example'])
+  expect(await members.remove(owner, boss.userId, client)).toEqual({
+    refused: 'managed_by_resource',
+    details: ['The Organization gives the role owner: change it there.'],
+  })
+  expect(await eventsOf(boss.userId)).toEqual([])
+  const suspended = await members.setSuspended(owner, boss.userId, true, client)
+  expect(suspended).toMatchObject({ status: 'suspended' })
+  await name([])
+  expect(await members.remove(owner, boss.userId, client)).toEqual({ removed: true })
+})
+
 test('others of a binding stay when one of them is removed', async () => {
   const { owner, ada, bob, organization } = await staff({
     owner: { roles: ['owner'] },

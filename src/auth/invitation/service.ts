@@ -6,6 +6,7 @@ import {
   insertInvitation,
   openInvitation,
   openInvitations,
+  pauseOfInvitations,
   revokeInvitation,
   supersedeInvitation,
 } from '../../db/invitation.ts'
@@ -23,9 +24,9 @@ import { serializeOrganization } from '../../db/organization.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
 import { theirOrganization } from '../../db/user.ts'
 import { canonicalEmail } from '../../domain/email.ts'
-import { objectionToPerson, type PersonObjection, stillStands } from '../../domain/invitation.ts'
-import { memberBindingName } from '../../domain/member.ts'
-import { readToken } from '../../domain/onetimetoken.ts'
+import { namesOwner, objectionToPerson, type PersonObjection } from '../../domain/invitation.ts'
+import { memberBindingName, type WantedRole } from '../../domain/member.ts'
+import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'
 import { isPersonName } from '../../domain/personname.ts'
 import { signInRules } from '../../domain/signinrules.ts'
 import { Staff } from '../member/staff.ts'
@@ -33,6 +34,7 @@ import type { NewPasswords } from '../password/newpassword.ts'
 import type { Client, Invitation, Invitations, Person, Refused } from '../people.ts'
 import { isRefused } from '../refusal.ts'
 import { auditingDeed } from '../trail.ts'
+import { withdrawInvitations } from './withdrawal.ts'
 
 const actor = 'cardea-auth'
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -40,6 +42,8 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const lifetime = 7 * 86_400
 /** Open ones of an organization: each sends a mail to an address that its inviter chose. */
 const mostOpen = 1000
+/** Of an address, whoever invites it: a mail each. Seconds. */
+const perAddress = { most: 5, window: 3600 } as const
 
 export interface InvitationServiceOptions {
   readonly pool: Pool
@@ -82,10 +86,15 @@ export class InvitationService implements Invitations {
       const found = staff.find([wanted])
       if ('refused' in found) return found
       if (!staff.mayGive(wanted.role)) return { refused: 'permission_denied' }
-      const open = (await openInvitations(tx, mostOpen)).filter((one) => one.email !== email)
-      if (open.length >= mostOpen) return { refused: 'quota_exceeded' }
-      const refused = await objection(tx, staff.organization, email, open.length)
+      const open = await openInvitations(tx, mostOpen)
+      const former = open.find((one) => one.email === email)
+      if (former && !staff.mayActOnInvited(givenBy(former))) return { refused: 'permission_denied' }
+      const others = open.length - (former ? 1 : 0)
+      if (others >= mostOpen) return { refused: 'quota_exceeded' }
+      const refused = await objection(tx, staff.organization, email, others)
       if (refused) return refused
+      const retryAfter = await pauseOfInvitations(tx, email, perAddress)
+      if (retryAfter !== undefined) return { refused: 'too_many_requests', retryAfter }
       const [{ projectId } = { projectId: undefined }] = found
       return this.#invite(tx, person, { ...wanted, email, projectId }, client)
     })
@@ -99,7 +108,9 @@ export class InvitationService implements Invitations {
     return this.#in(person.organizationId, async (tx) => {
       const staff = await Staff.read(tx, person)
       if (!staff?.may('members:create')) return { refused: 'permission_denied' }
-      const revoked = uuid.test(id) ? await revokeInvitation(tx, id) : undefined
+      const open = uuid.test(id) ? await openInvitation(tx, id) : undefined
+      if (open && !staff.mayActOnInvited(givenBy(open))) return { refused: 'permission_denied' }
+      const revoked = open && (await revokeInvitation(tx, id))
       if (!revoked) return { refused: 'not_found' }
       await retireOneTimeTokens(tx, id, 'invitation')
       await audit(tx, 'invitation.revoked', person, revoked, client)
@@ -108,11 +119,14 @@ export class InvitationService implements Invitations {
   }
 
   async look(token: string): ReturnType<Invitations['look']> {
-    const found = await this.#find(token)
-    if (!found) return undefined
-    const { organization, invitation } = found
-    const { id: organizationId, name, displayName } = organization
-    return { organization: name, displayName, email: invitation.email, organizationId }
+    const presented = readToken('co', token)
+    if (!presented) return undefined
+    return this.#in(presented.organizationId, async (tx) => {
+      const found = await findOpen(tx, presented)
+      if (!found || !(await isStanding(tx, found))) return undefined
+      const { id: organizationId, name, displayName } = found.organization
+      return { organization: name, displayName, email: found.invitation.email, organizationId }
+    })
   }
 
   async accept(
@@ -120,10 +134,12 @@ export class InvitationService implements Invitations {
     account: { readonly name: string; readonly password: string },
     client: Client,
   ): ReturnType<Invitations['accept']> {
-    const found = await this.#find(token)
+    const presented = readToken('co', token)
+    if (!presented) return { refused: 'token_invalid' }
+    const found = await this.#in(presented.organizationId, (tx) => findOpen(tx, presented))
     if (!found) return { refused: 'token_invalid' }
     if (!isPersonName(account.name)) return { refused: 'invalid_request' }
-    const { organization, invitation, digest } = found
+    const { organization, invitation } = found
     const { email } = invitation
     // The password before the token: somebody whose password is not accepted can still choose another.
     const { password: rules } = signInRules(organization.settings)
@@ -132,7 +148,7 @@ export class InvitationService implements Invitations {
     if (isRefused(made)) return made
     const name = account.name.trim()
     return this.#in(organization.id, (tx) =>
-      this.#accept(tx, { digest, name, hash: made.hash }, client),
+      this.#accept(tx, presented, { name, hash: made.hash }, client),
     )
   }
 
@@ -161,35 +177,30 @@ export class InvitationService implements Invitations {
     return { id, email, role, project, createdAt, expiresAt }
   }
 
-  /** Looks at a token without using it. */
-  async #find(token: string): Promise<Found | undefined> {
-    const presented = readToken('co', token)
-    if (!presented) return undefined
-    const { organizationId, digest } = presented
-    return this.#in(organizationId, async (tx) => {
-      const id = await findOneTimeToken(tx, 'invitation', digest)
-      const invitation = id === undefined ? undefined : await openInvitation(tx, id)
-      const [organization] = await carryOut(tx, [], [theirOrganization])
-      if (!invitation || !organization) return undefined
-      return isStanding(invitation, organization) ? { organization, invitation, digest } : undefined
-    })
-  }
-
   async #accept(
     tx: Transaction,
-    {
-      digest,
-      name,
-      hash,
-    }: { readonly digest: Buffer; readonly name: string; readonly hash: string },
+    presented: PresentedToken,
+    account: { readonly name: string; readonly hash: string },
     client: Client,
   ): ReturnType<Invitations['accept']> {
-    const [organization] = await carryOut(tx, [], [theirOrganization])
-    if (!organization) return { refused: 'token_invalid' }
-    await serializeOrganization(tx, organization.id)
-    const id = await findOneTimeToken(tx, 'invitation', digest)
-    const invitation = id === undefined ? undefined : await openInvitation(tx, id)
-    if (!invitation || !isStanding(invitation, organization)) return { refused: 'token_invalid' }
+    const { organizationId, digest } = presented
+    // First: whoever demotes the inviter at this moment comes before, and is heard, or after, and finds a member.
+    await serializeOrganization(tx, organizationId)
+    const found = await findOpen(tx, presented)
+    if (!found) return { refused: 'token_invalid' }
+    const { organization, invitation } = found
+    if (!(await isStanding(tx, found))) {
+      // Those of a resource are the operator's to revoke.
+      if (invitation.invitedBy !== null) {
+        const { requestId } = client
+        const withdrawal = { organizationId, userId: undefined, requestId }
+        await withdrawInvitations(tx, [invitation], {
+          ...withdrawal,
+          reason: 'inviter_not_allowed',
+        })
+      }
+      return { refused: 'token_invalid' }
+    }
     const { email } = invitation
     // Before the token is used: who is refused for this may come again when it was put right.
     const refused = await objection(tx, organization, email, 0)
@@ -200,22 +211,23 @@ export class InvitationService implements Invitations {
     if (used !== invitation.id || !(await acceptInvitation(tx, invitation.id))) {
       return { refused: 'token_invalid' }
     }
-    await this.#admit(tx, organization, invitation, { name, hash }, client)
+    await this.#admit(tx, organization, invitation, account, client)
     return { organization: organization.name, email }
   }
 
   async #admit(
     tx: Transaction,
     { id: organizationId }: PeoplesOrganization,
-    { id: invitationId, email, role, projectId, invitedBy }: InvitationRow,
+    invitation: InvitationRow,
     { name, hash }: { readonly name: string; readonly hash: string },
     { requestId, address }: Client,
   ): Promise<void> {
+    const { id: invitationId, email, role, projectId, invitedBy } = invitation
     const userId = newId()
     await insertPerson(tx, { organizationId, id: userId, email, name, hash })
     // An owner whom the organization itself names is one without a binding.
     if (invitedBy !== null) {
-      const given = { role, projectId: projectId ?? undefined }
+      const given = givenBy(invitation)
       const binding = { organizationId, name: memberBindingName(userId, given), email, ...given }
       await insertMemberBinding(tx, binding)
     }
@@ -253,11 +265,29 @@ interface NamedInvitation {
 interface Found {
   readonly organization: PeoplesOrganization
   readonly invitation: InvitationRow
-  readonly digest: Buffer
 }
 
-function isStanding(invitation: InvitationRow, { owners }: PeoplesOrganization): boolean {
-  return stillStands({ byResource: invitation.invitedBy === null, email: invitation.email }, owners)
+/** What a token is for, without using it. */
+async function findOpen(tx: Transaction, { digest }: PresentedToken): Promise<Found | undefined> {
+  const id = await findOneTimeToken(tx, 'invitation', digest)
+  const invitation = id === undefined ? undefined : await openInvitation(tx, id)
+  const [organization] = await carryOut(tx, [], [theirOrganization])
+  return invitation && organization && { organization, invitation }
+}
+
+/**
+ * Whether what an invitation rests on is still there: that the organization names an owner, or that its inviter may still give
+ * the role. Otherwise somebody who loses a role would keep it under another address of theirs.
+ */
+async function isStanding(tx: Transaction, { organization, invitation }: Found): Promise<boolean> {
+  const { invitedBy, email } = invitation
+  if (invitedBy === null) return namesOwner(organization.owners, email)
+  const inviter = await Staff.read(tx, { userId: invitedBy })
+  return inviter?.mayInvite(givenBy(invitation)) ?? false
+}
+
+function givenBy({ role, projectId }: InvitationRow): WantedRole {
+  return { role, projectId: projectId ?? undefined }
 }
 
 /** Why an address cannot become a member. @param open invitations that are counted too */

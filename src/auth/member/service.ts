@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { revokeInvitationsBy } from '../../db/invitation.ts'
+import { openInvitationsBy } from '../../db/invitation.ts'
 import {
   deletePerson,
   findPerson,
@@ -14,6 +14,7 @@ import { serializeOrganization } from '../../db/organization.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
 import { memberBindingName, planRoles, type RoleChange } from '../../domain/member.ts'
 import { isPersonName } from '../../domain/personname.ts'
+import { lapsedInvitations, withdrawInvitations } from '../invitation/withdrawal.ts'
 import type { Client, Member, MemberRefusal, Members, Person, Refused } from '../people.ts'
 import { RefusalError } from '../refusal.ts'
 import type { SessionStarter } from '../session/start.ts'
@@ -155,7 +156,10 @@ export class MemberService implements Members {
       async (act) => {
         const { tx, staff, other } = act
         if (await staff.isLastOwner(id)) return { refused: 'last_owner' }
-        const { take } = planRoles(staff.rolesOf(other), [])
+        const { take, declared } = planRoles(staff.rolesOf(other), [])
+        // Whom the organization itself names would be invited again: only there it is said for good.
+        const named = declared.filter(({ bindingId }) => bindingId === undefined)
+        if (named.length > 0) return managedByResource({ declared: named })
         for (const { bindingId } of take) await leaveBinding(tx, bindingId, other.email)
         await this.#disempower(tx, person, other, 'removed', client)
         await this.#audit(tx, 'user.removed', person, other, client)
@@ -213,6 +217,10 @@ export class MemberService implements Members {
     const plain = ({ role, projectId }: (typeof give)[number]) => ({ role, projectId })
     const detail = { given: give.map(plain), taken: take.map(plain) }
     await this.#audit(tx, 'user.roles_changed', person, other, client, detail)
+    const { requestId } = client
+    const withdrawal = { organizationId, userId: person.userId, requestId }
+    const lapsed = await lapsedInvitations(tx, other.id)
+    await withdrawInvitations(tx, lapsed, { ...withdrawal, reason: 'inviter_demoted' })
   }
 
   /** What somebody who is to do nothing any more has left behind: sessions, and invitations to those who might act for them. */
@@ -225,18 +233,10 @@ export class MemberService implements Members {
   ): Promise<void> {
     await this.#endSessions(tx, person, other, reason, client)
     const { organizationId, userId } = person
-    const revoked = await revokeInvitationsBy(tx, other.id)
-    const deeds = revoked.map(({ id, email }) =>
-      auditingDeed({
-        organizationId,
-        userId,
-        action: 'invitation.revoked',
-        target: { kind: 'invitation', id, name: email },
-        requestId: client.requestId,
-        detail: { reason: `inviter_${reason}` },
-      }),
-    )
-    if (deeds.length > 0) await carryOut(tx, deeds, [])
+    const { requestId } = client
+    const open = await openInvitationsBy(tx, other.id)
+    const withdrawal = { organizationId, userId, reason: `inviter_${reason}`, requestId }
+    await withdrawInvitations(tx, open, withdrawal)
   }
 
   async #endSessions(
@@ -268,7 +268,9 @@ export class MemberService implements Members {
   }
 }
 
-function managedByResource({ declared }: RoleChange): Refused<'managed_by_resource'> {
+function managedByResource({
+  declared,
+}: Pick<RoleChange, 'declared'>): Refused<'managed_by_resource'> {
   const details = declared.map(
     ({ role, declaredBy }) => `${declaredBy} gives the role ${role}: change it there.`,
   )

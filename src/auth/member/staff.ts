@@ -62,7 +62,10 @@ export class Staff {
   }
 
   /** @returns undefined when whoever asks is suspended or gone by now, or their organization is */
-  static async read(tx: Transaction, { userId }: Person): Promise<Staff | undefined> {
+  static async read(
+    tx: Transaction,
+    { userId }: Pick<Person, 'userId'>,
+  ): Promise<Staff | undefined> {
     const [organization, custom] = await carryOut(tx, [], [theirOrganization, customRoles])
     const actor = await findPerson(tx, userId)
     if (!organization || !actor?.active) return undefined
@@ -84,6 +87,16 @@ export class Staff {
   /** Whether whoever asks may do something to this person's account at all. */
   mayActOn(other: PersonRow): boolean {
     return mayActOn(this.#actor, this.rolesOf(other))
+  }
+
+  /** The same for the account that an invitation would make. */
+  mayActOnInvited(to: WantedRole): boolean {
+    return mayActOn(this.#actor, [{ ...to, declaredBy: undefined, bindingId: undefined }])
+  }
+
+  /** Whether whoever asks may have somebody become a member with this role. */
+  mayInvite(to: WantedRole): boolean {
+    return this.may('members:create') && this.isInForce(to) && this.mayGive(to.role)
   }
 
   /** Whether whoever asks may give a role, which must not permit anything that they may not do themselves. */

@@ -50,6 +50,7 @@ export const organizationPaths: Paths = {
         'member_exists',
         'quota_exceeded',
         'managed_by_resource',
+        'too_many_requests',
       ],
     }),
   },
