@@ -41,7 +41,9 @@ const sizes = { small: 100, keys: 100_000, medium: 100_000, large: 1_000_000 } a
 const organizations = { small: 10, keys: 10_000, medium: 10_000, large: 10_000 } as const
 /** More tokens than are remembered, so that each is unseen when it comes again. */
 const tokens = { EdDSA: 10_000, ES256: 60_000 } as const
+const nobody = { people: 0, sessions: 0, sample: 1, tokens: { EdDSA: 0, ES256: 0 } } as const
 const people = {
+  keys: nobody,
   small: { people: 100, sessions: 2000, sample: 1000, tokens: { EdDSA: 0, ES256: 0 } },
   medium: { people: 50_000, sessions: 1_000_000, sample: 100_000, tokens },
 } as const
@@ -102,7 +104,7 @@ async function startWorld(directory: string, say: (text: string) => void) {
     const counts = { keys: sizes[size], organizations: organizations[size], sample: sampled }
     const { keys } = await seed(urls.superuserUrl, counts)
     const file = writeKeys(directory, size, keys)
-    if (size === 'small' || size === 'medium') {
+    if (size !== 'large') {
       persons[size] = await seedPeople(urls.superuserUrl, people[size])
     }
     const settings = { CARDEA_PUBLIC_URL: publicUrl }

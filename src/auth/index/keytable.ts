@@ -1,6 +1,15 @@
 import { randomFillSync } from 'node:crypto'
 
 const minBuckets = 64
+const manySlots = 65_536
+
+/**
+ * How many slots to make room for, when there is none left. Room that nobody uses yet takes no memory, but what is left behind
+ * by growing does, so what is large grows in few steps.
+ */
+export function moreSlots(slots: number): number {
+  return slots * (slots < manySlots ? 2 : 4)
+}
 
 /**
  * Slots by a key of a fixed size, in typed arrays with open addressing: a third of a Map's memory for each entry, and nothing
@@ -123,7 +132,8 @@ export class KeyTable {
   }
 
   #growKeys(): void {
-    const larger = new Uint32Array(this.#keys.length * 2)
+    const slots = this.#keys.length / this.#words
+    const larger = new Uint32Array(moreSlots(slots) * this.#words)
     larger.set(this.#keys)
     this.#keys = larger
   }

@@ -1,5 +1,5 @@
 import type { IndexedSession } from '../../db/credentialindex.ts'
-import { KeyTable } from './keytable.ts'
+import { KeyTable, moreSlots } from './keytable.ts'
 import { SessionCredential, type SessionKind } from './session.ts'
 import type { User } from './user.ts'
 import { uuidBytes, uuidText } from './uuidtext.ts'
@@ -137,7 +137,7 @@ export class SessionTable {
       column: Column,
       make: (length: number) => Column,
     ): Column => {
-      const grown = make(column.length * 2)
+      const grown = make(moreSlots(column.length))
       grown.set(column)
       return grown
     }

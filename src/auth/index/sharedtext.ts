@@ -13,3 +13,16 @@ export function sharedText(text: string): string {
   shared.set(text, text)
   return text
 }
+
+const lists = new Map<string, readonly string[]>()
+
+/** The same texts, in the same order, as the one list that all have who say them. */
+export function sharedList(texts: readonly string[]): readonly string[] {
+  const key = JSON.stringify(texts)
+  const known = lists.get(key)
+  if (known !== undefined) return known
+  const list = texts.map(sharedText)
+  if (lists.size >= maxShared) lists.clear()
+  lists.set(key, list)
+  return list
+}

@@ -3,7 +3,7 @@ import type { Grants } from './grants.ts'
 import { percentEncoded } from './headertext.ts'
 import { RoleHolder } from './roleholder.ts'
 import type { RoleSet } from './roleset.ts'
-import { sharedText } from './sharedtext.ts'
+import { sharedList } from './sharedtext.ts'
 import type { Tenant } from './tenant.ts'
 
 const none: readonly string[] = []
@@ -38,8 +38,7 @@ export class User extends RoleHolder {
   /** @param row undefined: there is nobody of this id any more */
   set(row: Omit<IndexedUser, 'organizationId' | 'id'> | undefined): void {
     if (row && row.email !== this.email) this.email = row.email
-    const groups = row?.groups ?? none
-    this.groups = groups.length === 0 ? none : groups.map(sharedText)
+    this.groups = sharedList(row?.groups ?? none)
     this.active = row?.active ?? false
     this.revokedBefore = row?.revokedBefore ?? undefined
     this.forgetRoles()
