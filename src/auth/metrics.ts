@@ -3,6 +3,7 @@ import type { ChangeFeed } from '../db/changes.ts'
 import type { ReadThrough } from './check/readthrough.ts'
 import { type CheckStatistics, outcomes } from './check/statistics.ts'
 import type { IndexKeeper } from './index/keeper.ts'
+import type { AccessTokenSigner } from './token/sign.ts'
 import type { UsageWriter } from './usage.ts'
 
 export interface MetricsSources {
@@ -105,6 +106,17 @@ export function observeVault(
     metric.inc({ outcome: 'provider_credential_unreadable' }, 0)
     for (const [outcome, count] of vault.outcomes) metric.inc({ outcome }, count)
   })
+}
+
+/** Tells whether access tokens can be signed. */
+export function observeSigning(
+  registry: Registry,
+  signer: Pick<AccessTokenSigner, 'available'>,
+): void {
+  const help = 'Whether a signing key is open, so that access tokens can be given (1), or not (0).'
+  gauge(registry, 'cardea_signing_available', help, [], (metric) =>
+    metric.set(signer.available ? 1 : 0),
+  )
 }
 
 function observeRequests(registry: Registry, statistics: CheckStatistics): Map<string, number> {

@@ -4,6 +4,7 @@ import type { KeyManagement } from '../kms/keymanagement.ts'
 import type { WallClock } from './clock.ts'
 import type { AuthLog } from './log.ts'
 import { type MailBackend, openMail } from './mail/open.ts'
+import { observeSigning } from './metrics.ts'
 import { NewPasswords } from './password/newpassword.ts'
 import { PasswordService } from './password/passwords.ts'
 import { ProcessHasher, type ProcessHasherOptions } from './password/processhasher.ts'
@@ -86,15 +87,14 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
     ? new StolenPasswordRange(breachedPasswordsUrl, log)
     : undefined
   const newPasswords = new NewPasswords({ hasher, publicUrl, stolen })
+  const keyring = backend.openKeyring(registry)
+  const { installation } = options
   const { starter, ...sessions } = openSessions(
-    {
-      pool,
-      publicUrl,
-      installation: options.installation,
-      keyring: backend.openKeyring(registry),
-    },
+    { pool, publicUrl, installation, keyring },
     { ...options, newPasswords },
   )
+  // Without a key manager nobody is to be woken for it: that was chosen.
+  if (keyring) observeSigning(registry, sessions.signer)
   const people: People = {
     ...sessions,
     signIn: new SignInService({

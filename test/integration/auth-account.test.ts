@@ -9,6 +9,7 @@ import { eventually, type RunningAuth, startAuth } from '../support/authservice.
 import {
   aPerson,
   claimsOf,
+  giveSigningKey,
   issuer,
   keyFile,
   openReplicas,
@@ -29,6 +30,7 @@ let organization: string
 let admin: Person
 let ada: Person
 let cookie: string
+let kms: Readonly<Record<string, string>>
 
 const proxied = { host: 'id.example.com', 'x-forwarded-proto': 'https' }
 
@@ -37,7 +39,7 @@ beforeAll(async () => {
   const file = path.join(directory, 'key')
   await writeFile(file, keyFile)
   const settings = { CARDEA_PUBLIC_URL: issuer }
-  const kms = { CARDEA_KMS: 'local', CARDEA_KMS_LOCAL_KEY_FILE: file }
+  kms = { CARDEA_KMS: 'local', CARDEA_KMS_LOCAL_KEY_FILE: file }
   auth = await startAuth(database.authUrl, { ...settings, ...kms })
   unsigned = await startAuth(database.authUrl, settings)
 })
@@ -172,6 +174,21 @@ test('a second use of a refresh token ends what its first use gave', async () =>
   await eventually(async () => (await get('/api/auth/me', { token })).status).toBe(200)
   expect((await refresh()).status).toBe(400)
   await eventually(async () => (await get('/api/auth/me', { token })).status).toBe(401)
+})
+
+test('a metric tells whether tokens can be signed, and is not there without a key manager', async () => {
+  const name = 'cardea_signing_available'
+  await eventually(() => auth.metric(name)).toBe(1)
+  expect(unsigned.service.registry.getSingleMetric(name)).toBeUndefined()
+  const settings = { CARDEA_PUBLIC_URL: issuer, CARDEA_INSTALLATION: 'young', ...kms }
+  const young = await startAuth(database.authUrl, settings)
+  try {
+    expect(await young.metric(name)).toBe(0)
+    await giveSigningKey(records, 'young')
+    await eventually(() => young.metric(name)).toBe(1)
+  } finally {
+    await young.stop()
+  }
 })
 
 test('without a key manager no token is given, and a refresh token is not used up', async () => {
