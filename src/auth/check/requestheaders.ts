@@ -89,7 +89,7 @@ export function readRequestHeaders(raw: readonly string[]): RequestHeaders {
 }
 
 /** How a credential comes. Each way takes credentials of its own kinds, and no others. */
-export type Carrier = 'x-api-key' | 'bearer' | 'cookie'
+type Carrier = 'x-api-key' | 'bearer' | 'cookie'
 
 export interface Presented {
   readonly carrier: Carrier

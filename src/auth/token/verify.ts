@@ -6,7 +6,7 @@ import { keyIdOf, readClaims, type TokenClaims } from './verifyclaims.ts'
 import { isSignedWith, type ReadJws, readJws, type VerificationKey } from './verifyjws.ts'
 
 /** The keys that this installation publishes. */
-export interface VerificationKeys {
+interface VerificationKeys {
   key(id: string): VerificationKey | undefined
   /** Reads them again, unless that was done a moment ago. @throws UnavailableError when they cannot be read */
   refresh(): Promise<void>
