@@ -212,6 +212,8 @@ async function measure(
     ]) {
       if (target === undefined) continue
       say(`Round ${round} of ${rounds}: ${target.name}`)
+      // The unseen tokens of the round before have taken the place of those that were seen.
+      if (name === 'tokens') await load(target, warmUp)
       const before = await countLookUps(metrics)
       runs[name] = [...(runs[name] ?? []), await load(target, seconds)]
       lookUps[name] = (lookUps[name] ?? 0) + (await countLookUps(metrics)) - before
