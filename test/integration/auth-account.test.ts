@@ -199,6 +199,14 @@ test('without a key manager no token is given, and a refresh token is not used u
   expect((await post('/api/auth/refresh', body)).status).toBe(200)
 })
 
+test('an address that was invited again and again is left in peace, and the answer says for how long', async () => {
+  const invite = () => post('/api/auth/invite', { email: 'bob@acme.example', role: 'viewer' })
+  for (let times = 0; times < 5; times++) expect((await invite()).status).toBe(201)
+  const refused = await invite()
+  expect(refused).toMatchObject({ status: 429, json: { code: 'too_many_requests' } })
+  expect(Number(refused.all('retry-after')[0])).toBeGreaterThan(3500)
+})
+
 test('an admin invites somebody and revokes that', async () => {
   const answer = await post('/api/auth/invite', { email: 'New@acme.example', role: 'viewer' })
   expect(answer).toMatchObject({
