@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { readApiKey } from '../../domain/apikey.ts'
-import { isSessionText, tokenSessionDigest } from '../../domain/session.ts'
+import { isSessionText } from '../../domain/session.ts'
 import type { ApiKeyCredential, Credential } from '../index/credential.ts'
 import type { CredentialIndex } from '../index/credentialindex.ts'
 import type { IndexKeeper } from '../index/keeper.ts'
@@ -30,7 +30,8 @@ export interface LookupOptions {
 
 /** What an access token says of its session. */
 export interface TokenSession extends TokenTimes {
-  readonly sid: string
+  /** `tokenSessionDigest` of the session, as 32 latin1 characters. */
+  readonly sessionDigest: string
   /** The user's id. */
   readonly sub: string
   readonly org_id: string
@@ -116,10 +117,9 @@ export class CredentialLookup {
 
   /** Finds the session of an access token that was verified, as `find` does; none when the token was revoked. */
   findTokenSession(token: TokenSession, now: number, monotonic: number): Answer<SessionCredential> {
-    const { sid, jti, sub, org_id: organizationId } = token
+    const { sessionDigest: digest, jti, sub, org_id: organizationId } = token
     // Nobody takes a revocation back: whoever says it is believed, however old his word is.
     if (this.#options.keeper.index.isRevoked(organizationId, jti)) return undefined
-    const digest = tokenSessionDigest(sid).toString('latin1')
     return this.#look(
       {
         ...this.#session(digest),

@@ -13,7 +13,7 @@ const cookie = anIndexedSession({ text, lastSeenAt: now, idleTimeout: 3600 })
 const ofToken = anIndexedSession({ kind: 'token', lastSeenAt: now, idleTimeout: 3600 })
 const tokenRow = { ...ofToken, digest: tokenSessionDigest(ofToken.id) }
 const claims = {
-  sid: ofToken.id,
+  sessionDigest: tokenRow.digest.toString('latin1'),
   sub: 'user',
   org_id: 'organization',
   jti: randomUUID(),
@@ -135,7 +135,7 @@ test('a token that the index knows to be revoked is refused at once, however old
 test.each<[string, object]>([
   ['of another person', { sub: 'somebody' }],
   ['of another organization', { org_id: 'other' }],
-  ['of a session of a browser', { sid: cookie.id }],
+  ['of a session of a browser', { sessionDigest: cookie.digest.toString('latin1') }],
 ])('a token %s has no session', async (_, over) => {
   expect(await findToken(over)).toBeUndefined()
 })

@@ -4,6 +4,7 @@ import {
   accessTokenType,
   audienceOf,
 } from '../../domain/accesstoken.ts'
+import { tokenSessionDigest } from '../../domain/session.ts'
 import { canonicalObject, type ReadJws } from './verifyjws.ts'
 
 /** Milliseconds by which the clocks of replicas may differ. */
@@ -13,7 +14,11 @@ const longestLifetime = 8 * 3600
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** What a token is judged by, of all that it says; times in seconds. */
-export type TokenClaims = Pick<AccessTokenClaims, 'sub' | 'org_id' | 'sid' | 'jti' | 'exp' | 'iat'>
+export interface TokenClaims
+  extends Pick<AccessTokenClaims, 'sub' | 'org_id' | 'sid' | 'jti' | 'exp' | 'iat'> {
+  /** What its session is found by: worked out once, and not at each request. */
+  readonly sessionDigest: string
+}
 
 /**
  * The id of the key that a token says it was signed with.
@@ -47,7 +52,8 @@ export function readClaims(
   if (!isTime(exp) || !isTime(iat) || !isTime(nbf)) return undefined
   if (exp * 1000 <= now || exp - iat > longestLifetime) return undefined
   if (Math.max(iat, nbf) * 1000 > now + skew) return undefined
-  return { sub, org_id, sid, jti, exp, iat }
+  const sessionDigest = tokenSessionDigest(sid).toString('latin1')
+  return { sub, org_id, sid, jti, exp, iat, sessionDigest }
 }
 
 function isUuid(value: unknown): value is string {
