@@ -110,7 +110,7 @@ test('a person among many is found like one among few', () => {
     const id = `${number}`
     tenant.setBinding(id, { organizationId, id, projectId: null, role: 'viewer', subjects })
   }
-  const rolesOf = (email: string) => tenant.grants.ofUser({ email, groups: [] }, undefined).roles
-  expect(rolesOf('person-150@acme.example')).toEqual(['viewer'])
-  expect(rolesOf('person-200@acme.example')).toEqual([])
+  const rolesOfPerson = (email: string) => tenant.grants.ofUser({ email, groups: [] }, undefined).roles
+  expect(rolesOfPerson('person-150@acme.example')).toEqual(['viewer'])
+  expect(rolesOfPerson('person-200@acme.example')).toEqual([])
 })
