@@ -8,6 +8,7 @@ import { observeSigning } from './metrics.ts'
 import { NewPasswords } from './password/newpassword.ts'
 import { PasswordService } from './password/passwords.ts'
 import { ProcessHasher, type ProcessHasherOptions } from './password/processhasher.ts'
+import { sharing } from './password/shares.ts'
 import { StolenPasswordRange } from './password/stolenpasswords.ts'
 import type { People } from './people.ts'
 import { type RedisServer, SharedWindows } from './ratelimit/redis.ts'
@@ -78,7 +79,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   const { pool, publicUrl } = backend
   const { registry, log } = options
   const hasher = new ProcessHasher({ ...backend.hashing, log })
-  const codes = new EmailCodeMinter(hasher)
+  const codes = backend.mail && new EmailCodeMinter({ pool: backend.mail.pool, hasher })
   const mail = backend.mail && openMail(backend.mail, { codes, registry, log })
   const shared = backend.redis && new SharedWindows(backend.redis, log)
   observeWindows(registry, shared)
@@ -95,7 +96,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   )
   // Without a key manager nobody is to be woken for it: that was chosen.
   if (keyring) observeSigning(registry, sessions.signer)
-  const people: People = {
+  const people = sharing({
     ...sessions,
     signIn: new SignInService({
       ...backend,
@@ -106,6 +107,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
     registration: new RegistrationService({
       pool,
       organizations: options.organizations,
+      hasher,
       newPasswords,
       allowed: backend.selfService,
       domains: backend.selfServiceDomains,
@@ -117,7 +119,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
       newPasswords,
       starter,
     }),
-  }
+  })
   return {
     people,
     windows: shared ?? new MemoryWindows(mostWindows),

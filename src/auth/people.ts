@@ -108,7 +108,9 @@ export interface SignIn {
     readonly code: string
     readonly kind: SessionKind
     readonly client: Client
-  }): Promise<StartedSession | Refused<'sign_in_failed' | 'signing_unavailable' | 'busy'>>
+  }): Promise<
+    StartedSession | Refused<'sign_in_failed' | 'account_locked' | 'signing_unavailable' | 'busy'>
+  >
 }
 
 export interface Registration {
@@ -133,13 +135,23 @@ export interface Registration {
         | 'busy'
       >
   >
-  /** Completes a registration, or verifies an address that a user changed to. */
+  /**
+   * Completes a registration, or verifies the address of a user, by the token of a mail and the password that was chosen with the
+   * account: so whoever reads the mail is who chose it. After some wrong ones the token is over.
+   */
   verifyEmail(
     token: string,
+    password: string,
     client: Client,
   ): Promise<
     | { readonly organization: string; readonly email: string }
-    | Refused<'token_invalid' | 'organization_name_taken' | 'email_domain_not_allowed'>
+    | Refused<
+        | 'token_invalid'
+        | 'password_wrong'
+        | 'organization_name_taken'
+        | 'email_domain_not_allowed'
+        | 'busy'
+      >
   >
 }
 

@@ -92,3 +92,29 @@ export async function countOneTimeTokens(
   )
   return rows[0]?.n ?? 0
 }
+
+/** A token that something guessable is tried with. */
+export interface TriedToken {
+  readonly id: string
+  readonly purpose: TokenPurpose
+  readonly subjectId: string
+}
+
+/**
+ * Counts a try with a token before it is judged, so that parallel ones on any number of replicas cannot be more than there are.
+ * @returns undefined when there is no such token of one of these purposes, or none that is left to try
+ */
+export async function tryOneTimeToken(
+  tx: Transaction,
+  purposes: readonly TokenPurpose[],
+  digest: Buffer,
+  tries: number,
+): Promise<TriedToken | undefined> {
+  const { rows } = await tx.$client.query<TriedToken>(
+    `update cardea.one_time_tokens set attempts = attempts + 1
+     where digest = $1 and purpose = any ($2) and used_at is null and expires_at > now() and attempts < $3
+     returning id, purpose, subject_id as "subjectId"`,
+    [digest, purposes, tries],
+  )
+  return rows[0]
+}

@@ -28,6 +28,23 @@ export function rehashingPassword(id: string, hash: string): string {
 }
 
 /**
+ * Has those who ask for one reset wait for each other until the commit, and for its mail where that is just being written: then it can
+ * be counted how many there were.
+ * @param email canonical, whether or not there is such an account
+ */
+export function holdingReset(
+  organizationId: string,
+  email: string,
+  subjectId: string,
+): readonly string[] {
+  const whose = literal(`password_reset ${organizationId} ${email}`)
+  return [
+    `select pg_advisory_xact_lock(hashtextextended(${whose}, 0))`,
+    `select from cardea.mails where state = 'queued' and template = 'password_reset' and subject_id = ${literal(subjectId)} for update`,
+  ]
+}
+
+/**
  * Sets a user's password. The transaction holds the user's row.
  * @param keep how many of them are kept, this one included: those that may not come again
  */

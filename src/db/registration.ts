@@ -13,26 +13,72 @@ export interface Registration {
   readonly passwordHash: string
 }
 
-/** @param lifetime seconds */
-export async function insertRegistration(
-  tx: Transaction,
-  registration: Registration,
-  lifetime: number,
-): Promise<void> {
-  const { organizationId, name, displayName, email, userName, passwordHash } = registration
-  await tx.$client.query(
-    `insert into cardea.registrations (organization_id, name, display_name, email, user_name, password_hash, expires_at)
-     values ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7))`,
-    [organizationId, name, displayName, email, userName, passwordHash, lifetime],
-  )
+/** How many registrations there may be within some time, whatever becomes of them. */
+export interface RegistrationLimits {
+  readonly byEmail: number
+  readonly byNetwork: number
+  /** Seconds. */
+  readonly window: number
 }
 
-/** Takes the registration of the transaction's organization out of those that wait. */
+/**
+ * Writes a registration down, unless its address or its client had as many as they may have, however many are asked for at once.
+ * @param network SHA-256 of what stands for the client, 32 bytes
+ * @param lifetime seconds
+ * @returns whether there were fewer
+ */
+export async function insertRegistration(
+  tx: Transaction,
+  registration: Registration & { readonly network: Buffer },
+  lifetime: number,
+  { byEmail, byNetwork, window }: RegistrationLimits,
+): Promise<boolean> {
+  const { organizationId, name, displayName, email, userName, passwordHash, network } = registration
+  // Always in this order, so that no two wait for each other.
+  for (const whose of [email, network.toString('hex')]) {
+    await tx.$client.query(
+      `select pg_advisory_xact_lock(hashtextextended('registration ' || $1, 0))`,
+      [whose],
+    )
+  }
+  const { rowCount } = await tx.$client.query(
+    `insert into cardea.registrations (organization_id, name, display_name, email, user_name, password_hash, network, expires_at)
+     select $1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8)
+     from cardea.recent_registrations($4, $7, $11) where by_email < $9 and by_network < $10`,
+    [
+      organizationId,
+      name,
+      displayName,
+      email,
+      userName,
+      passwordHash,
+      network,
+      lifetime,
+      byEmail,
+      byNetwork,
+      window,
+    ],
+  )
+  return rowCount === 1
+}
+
+/** The hash of the password that was chosen with the registration of the transaction's organization. */
+export async function passwordOfRegistration(tx: Transaction): Promise<string | undefined> {
+  const { rows } = await tx.$client.query<{ hash: string }>(
+    'select password_hash as hash from cardea.registrations where completed_at is null and expires_at > now()',
+  )
+  return rows[0]?.hash
+}
+
+/** Takes the registration of the transaction's organization out of those that wait. Its password goes with it. */
 export async function takeRegistration(tx: Transaction): Promise<Registration | undefined> {
   const { rows } = await tx.$client.query<Registration>(
-    `delete from cardea.registrations where completed_at is null and expires_at > now()
-     returning organization_id as "organizationId", name, display_name as "displayName", email, user_name as "userName",
-       password_hash as "passwordHash"`,
+    `with waiting as (
+       select organization_id, password_hash from cardea.registrations where completed_at is null and expires_at > now() for update)
+     update cardea.registrations r set completed_at = now(), password_hash = null from waiting w
+     where r.organization_id = w.organization_id
+     returning r.organization_id as "organizationId", r.name, r.display_name as "displayName", r.email, r.user_name as "userName",
+       w.password_hash as "passwordHash"`,
   )
   return rows[0]
 }

@@ -1,3 +1,12 @@
+import { hash } from 'node:crypto'
+import { networkOfClient } from './lockout.ts'
+
+/** Seconds in which registrations are counted, and how many there may be: each sends a mail to whatever address was given. */
+const window = 3600
+const most = { byEmail: 3, byNetwork: 20 } as const
+/** As many times as much where a proxy does not say who asks: all of its clients share one limit. */
+const crowd = 10
+
 /** Where people and programs look for something else than an organization. */
 const reserved = new Set([
   'account',
@@ -44,4 +53,14 @@ export function objectionsToOrganization(name: string, displayName: string): rea
     ...(reserved.has(name) || name.startsWith('xn--') ? [sentences.reserved] : []),
     ...(isLine && line !== '' && line.length <= 120 ? [] : [sentences.displayName]),
   ]
+}
+
+/**
+ * What registrations from a client are counted by: SHA-256, 32 bytes, and how many there may be.
+ * @param address canonical; undefined when it cannot be told
+ */
+export function limitsOfRegistration(address: string | undefined) {
+  const network = hash('sha256', address === undefined ? '' : networkOfClient(address), 'buffer')
+  const byNetwork = address === undefined ? most.byNetwork * crowd : most.byNetwork
+  return { network, limits: { byEmail: most.byEmail, byNetwork, window } }
 }

@@ -4,11 +4,31 @@ import { entrancePage } from './layout.ts'
 import { newPassword } from './register.ts'
 
 /** Where the link of a mail leads to. Showing a page uses nothing up: mail scanners open links, and people press buttons. */
-export function verifyPage(token: string): string {
+export function verifyPage(token: string, faults: readonly Fault[]): string {
   return entrancePage({
     title: 'Confirm your email address',
-    content: html`<p class="lead">One more step: say that this address is yours.</p>
-<form method="post" action="/verify">${hidden({ token })}<button>Confirm my address</button></form>`,
+    faulty: faults.length > 0,
+    content: [
+      html`<p class="lead">One more step: say that this address is yours, and that it was you who chose the password.</p>`,
+      errorSummary(faults),
+      html`<form method="post" action="/verify" novalidate>
+${hidden({ token })}
+${field(
+  {
+    name: 'password',
+    label: 'Password',
+    type: 'password',
+    autocomplete: 'current-password',
+    hint: 'The one that was chosen with the account.',
+    maxLength: 1024,
+    first: true,
+  },
+  faults,
+)}
+<button>Confirm my address</button>
+</form>
+<p class="aside">You did not register? Then leave this page: nothing happens without the password.</p>`,
+    ],
   })
 }
 

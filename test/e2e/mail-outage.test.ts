@@ -192,8 +192,9 @@ test('what arrived late is good: the newest link, and the code', async () => {
   expect((await ask('/api/auth/password-reset/confirm', reset)).status).toBe(200)
   const registration = mail.mailbox.messages.find(({ to }) => to.includes('last@new.example'))
   const token = registration ? tokenOf(registration) : ''
-  expect((await ask('/api/auth/verify-email', { token })).status).toBe(200)
-  expect((await ask('/api/auth/verify-email', { token })).status).toBe(400)
+  const confirmation = { token, password }
+  expect((await ask('/api/auth/verify-email', confirmation)).status).toBe(200)
+  expect((await ask('/api/auth/verify-email', confirmation)).status).toBe(400)
 })
 
 test('no token and no code of a mail is in any table, and no token in a file of PostgreSQL or in a log', async () => {

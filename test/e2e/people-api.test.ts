@@ -69,9 +69,12 @@ test('a person registers, verifies, signs in, is known, ends a session elsewhere
 
   const token = tokenOf(await people.mail.untilMail(email))
   // On the other replica: nothing of it is in the memory of the one that was asked.
-  const verified = await post('/api/auth/verify-email', { token }, {}, 1)
+  const guessed = await post('/api/auth/verify-email', { token, password: passwords[1] })
+  expect(guessed).toMatchObject({ status: 403, body: { code: 'password_wrong' } })
+  const confirmation = { token, password: passwords[0] }
+  const verified = await post('/api/auth/verify-email', confirmation, {}, 1)
   expect(verified).toMatchObject({ status: 200, body: { organization, email } })
-  const again = await post('/api/auth/verify-email', { token })
+  const again = await post('/api/auth/verify-email', confirmation)
   expect(again).toMatchObject({ status: 400, body: { code: 'token_invalid' } })
 
   const login = { organization, email, password: passwords[0] }

@@ -21,8 +21,8 @@ const form = {
   password,
 }
 const register = (fields: object = {}) => scene.post('/api/auth/register', { ...form, ...fields })
-const verify = (token: string, at = 0) =>
-  scene.post('/api/auth/verify-email', { token }, { at, from: `10.8.0.${at}` })
+const verify = (token: string, at = 0, secret = password) =>
+  scene.post('/api/auth/verify-email', { token, password: secret }, { at, from: `10.8.0.${at}` })
 const outcome = ({ status, body }: Answer) => [status, body['code']]
 const organizationOf = (name: string) =>
   scene.rows<{ id: string; managed_by: string; domains: string[]; display_name: string }>(
@@ -57,11 +57,10 @@ test('an organization is there with its owner once the address is verified, and 
   const cookie = `${sessionCookie}=${cookies[sessionCookie]}`
   const check = await fetch(`${scene.replicas[0]?.url}/check`, { headers: { cookie } })
   expect(check.headers.get('x-cardea-roles')).toBe('owner')
-  expect(await scene.trail(organization?.id ?? '')).toEqual([
-    'user.registration_requested',
-    'organization.registered',
-  ])
-  expect(await scene.rows('select from cardea.registrations')).toEqual([])
+  expect(await scene.trail(organization?.id ?? '')).toEqual(['organization.registered'])
+  expect(
+    await scene.rows('select from cardea.registrations where password_hash is not null'),
+  ).toEqual([])
 })
 
 test('of a hundred verifications at once on two replicas exactly one succeeds', async () => {
@@ -70,7 +69,7 @@ test('of a hundred verifications at once on two replicas exactly one succeeds', 
   const token = await scene.mailedToken(email)
   const answers = await Promise.all(
     Array.from({ length: 100 }, (_, n) =>
-      scene.post('/api/auth/verify-email', { token }, { at: n % 2, from: `10.7.${n}.1` }),
+      scene.post('/api/auth/verify-email', { token, password }, { at: n % 2, from: `10.7.${n}.1` }),
     ),
   )
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
@@ -99,6 +98,118 @@ test('whoever has an account elsewhere is answered like anybody, and gets a seco
   expect([known.status, known.text]).toEqual([unknown.status, unknown.text])
   expect((await verify(await scene.mailedToken(email))).status).toBe(200)
   expect(await scene.rows('select from cardea.users where email = $1', email)).toHaveLength(2)
+})
+
+describe('an address is verified with the password that was chosen, and not without', () => {
+  const chosen = 'three silver anchors below'
+
+  test('somebody who reads the mail of what a stranger registered makes nothing of it', async () => {
+    const email = 'ceo@victim.example'
+    await register({ organization: 'victim-corp', email, password: chosen })
+    const token = await scene.mailedToken(email)
+    for (let n = 0; n < 4; n++) {
+      expect(outcome(await verify(token, n % 2))).toEqual([403, 'password_wrong'])
+    }
+    expect(await organizationOf('victim-corp')).toEqual([])
+    // The token is not used up by that.
+    expect((await verify(token, 0, chosen)).status).toBe(200)
+  })
+
+  test('after five wrong ones the token is over, on all replicas and however many come at once', async () => {
+    const email = 'guessed@victim.example'
+    await register({ organization: 'guessed-corp', email, password: chosen })
+    const token = await scene.mailedToken(email)
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => verify(token, n % 2)))
+    const codes = answers.map(({ body }) => body['code'])
+    expect(codes.filter((code) => code === 'password_wrong')).toHaveLength(5)
+    expect(codes.filter((code) => code === 'token_invalid')).toHaveLength(7)
+    expect(outcome(await verify(token, 0, chosen))).toEqual([400, 'token_invalid'])
+    expect(await organizationOf('guessed-corp')).toEqual([])
+  })
+
+  test('the page asks for it, and the mail says so', async () => {
+    const email = 'asked@victim.example'
+    await register({ organization: 'asked-corp', email, password: chosen })
+    const token = await scene.mailedToken(email)
+    const [mail] = scene.mail.mailbox.messages.filter(({ to }) => to.includes(email))
+    expect(mail?.text).toContain('Confirm the address with the password that was chosen')
+    expect(mail?.text).toContain('If it was not you who registered, ignore this mail')
+    const url = scene.replicas[0]?.url ?? ''
+    const press = (fields: Record<string, string>) =>
+      fetch(`${url}/verify`, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { 'sec-fetch-site': 'same-origin', 'x-forwarded-for': '10.8.1.1' },
+        body: new URLSearchParams({ token, ...fields }),
+      })
+    expect((await press({})).status).toBe(422)
+    expect((await press({ password })).status).toBe(422)
+    expect(await organizationOf('asked-corp')).toEqual([])
+    expect((await press({ password: chosen })).status).toBe(303)
+    expect(await organizationOf('asked-corp')).toHaveLength(1)
+  })
+})
+
+describe('nobody can have mails sent to strangers in numbers', () => {
+  const named = (n: number) => `bomb-${n}`
+  const mails = async (where: string, ...values: unknown[]) =>
+    (
+      await scene.rows(
+        `select from cardea.mails where template = 'registration' and ${where}`,
+        ...values,
+      )
+    ).length
+  const from = (n: number, of: string) => ({ at: n % 2, from: `${of}.${n + 1}` })
+
+  test('an address gets three in an hour, wherever and however fast they are asked for, and nobody is told', async () => {
+    const email = 'stranger@bombed.example'
+    const ask = (n: number, fields: object = {}) =>
+      scene.post(
+        '/api/auth/register',
+        { ...form, organization: named(n), email, ...fields },
+        from(n, '10.6.6'),
+      )
+    const answers = await Promise.all(Array.from({ length: 24 }, (_, n) => ask(n)))
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`))).toEqual(
+      new Set(['202 {"accepted":true}']),
+    )
+    expect(await mails('recipient = $1', email)).toBe(3)
+    // Of an organization that may never be, there is no trail.
+    expect(
+      await scene.rows(
+        'select from cardea.audit_events e where not exists (select from cardea.organizations o where o.id = e.organization_id)',
+      ),
+    ).toEqual([])
+    // It does not help to confirm them.
+    expect((await verify(await scene.mailedToken(email))).status).toBe(200)
+    expect((await ask(30)).status).toBe(202)
+    expect(await mails('recipient = $1', email)).toBe(3)
+    // An hour later it is as before.
+    await scene.rows(
+      "update cardea.registrations set created_at = created_at - interval '1 hour' where email = $1",
+      email,
+    )
+    await ask(31)
+    expect(await mails('recipient = $1', email)).toBe(4)
+  })
+
+  test('a client sends twenty in an hour, whomever to', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => {
+        const fields = { organization: `flood-${n}`, email: `someone-${n}@flooded.example` }
+        return scene.post('/api/auth/register', { ...form, ...fields }, from(n, '10.6.7'))
+      }),
+    )
+    expect(answers.every(({ status }) => status === 202)).toBe(true)
+    expect(await mails('recipient like $1', '%@flooded.example')).toBe(30)
+    const client = { from: '2001:db8:6:7::1' }
+    for (let n = 0; n < 24; n++) {
+      const fields = { organization: `tide-${n}`, email: `someone-${n}@tided.example` }
+      const answer = await scene.post('/api/auth/register', { ...form, ...fields }, client)
+      expect(answer.status).toBe(202)
+    }
+    expect(await mails('recipient like $1', '%@tided.example')).toBe(20)
+  })
 })
 
 describe('nobody registers', () => {

@@ -121,7 +121,10 @@ test('whoever knows the password and did not verify the address gets another mai
   await signIn({ email })
   const token = await scene.mailedToken(email)
   await signIn({ email })
-  const verified = await scene.post('/api/auth/verify-email', { token })
+  // The mail alone is not enough: whoever made the account must be who reads it.
+  const misread = await scene.post('/api/auth/verify-email', { token, password: wrong })
+  expect(misread.body['code']).toBe('password_wrong')
+  const verified = await scene.post('/api/auth/verify-email', { token, password })
   expect(verified.body).toEqual({ organization: 'acme', email })
   expect(await outcome({ email })).toEqual([200, undefined])
   expect(scene.mail.mailbox.messages.filter(({ to }) => to.includes(email))).toHaveLength(1)

@@ -213,6 +213,7 @@ const executors: Readonly<Record<string, readonly string[]>> = {
   session_places: ['cardea_auth'],
   claim_mails: ['cardea_auth'],
   mail_backlog: ['cardea_auth'],
+  recent_registrations: ['cardea_auth'],
   prune_people: ['cardea_auth'],
 }
 

@@ -156,7 +156,7 @@ function peopleOf(setting: PagesSetting): People {
         return setting.registrationOpen
       },
       register: async (request) => answer('register', [request], { accepted: true }),
-      verifyEmail: async (token) => answer('verifyEmail', [token], who),
+      verifyEmail: async (token, password) => answer('verifyEmail', [token, password], who),
     },
     passwords: {
       rules: async () => rules,

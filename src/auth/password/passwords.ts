@@ -8,7 +8,7 @@ import {
   retireOneTimeTokens,
   useOneTimeToken,
 } from '../../db/onetimetoken.ts'
-import { isCurrentPassword, lastPasswords, setPassword } from '../../db/password.ts'
+import { holdingReset, isCurrentPassword, lastPasswords, setPassword } from '../../db/password.ts'
 import { forgettingFailures } from '../../db/signinfailure.ts'
 import {
   carryOut,
@@ -140,13 +140,11 @@ export class PasswordService implements Passwords {
     if (!begun) return wrong
     const { owner, attempt } = begun
     const { account } = owner
-    const locked = attempt.lockedFor !== undefined
-    const verified = await this.#options.hasher.verify(
-      locked ? undefined : account.password?.hash,
-      current,
-    )
+    const { lockedFor } = attempt
+    // It is known who asks: there is nothing to hide behind a hash, and none is to be had for nothing.
+    if (lockedFor !== undefined) return { refused: 'account_locked', retryAfter: lockedFor }
+    const verified = await this.#options.hasher.verify(account.password?.hash, current)
     if ('refused' in verified) return this.#withdraw(attempt, verified)
-    if (locked) return { refused: 'account_locked', retryAfter: attempt.lockedFor ?? 1 }
     if (!verified.matches || !account.password) {
       const failure = { attempt, email: account.email, userId, client }
       await recordFailure(this.#options.pool, { ...failure, reason: 'wrong_password' })
@@ -177,6 +175,7 @@ export class PasswordService implements Passwords {
         const { methods } = signInRules(organization?.settings ?? {})
         const account = found?.suspended === false ? found : undefined
         const subject = account?.id ?? organizationId
+        await carryOut(tx, holdingReset(organizationId, email, subject), [])
         const sent = await countOneTimeTokens(tx, subject, 'password_reset', reset.window)
         if (!organization || !methods.includes('Password') || sent >= reset.most) return
         const asked = auditingDeed({

@@ -1,12 +1,19 @@
 import type { Pool } from 'pg'
+import { takeBackTry } from '../../db/emailcode.ts'
 import { newId } from '../../db/identity.ts'
 import { mailing } from '../../db/mail.ts'
 import { insertMemberBinding, insertPerson } from '../../db/member.ts'
-import { findOneTimeToken, useOneTimeToken } from '../../db/onetimetoken.ts'
+import {
+  findOneTimeToken,
+  type TriedToken,
+  tryOneTimeToken,
+  useOneTimeToken,
+} from '../../db/onetimetoken.ts'
 import {
   insertRegisteredOrganization,
   insertRegistration,
   isNameTaken,
+  passwordOfRegistration,
   takeRegistration,
 } from '../../db/registration.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
@@ -15,8 +22,9 @@ import { canonicalEmail, isOfDomains } from '../../domain/email.ts'
 import { memberBindingName } from '../../domain/member.ts'
 import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'
 import { isPersonName } from '../../domain/personname.ts'
-import { objectionsToOrganization } from '../../domain/registration.ts'
+import { limitsOfRegistration, objectionsToOrganization } from '../../domain/registration.ts'
 import { defaultSignInRules } from '../../domain/signinrules.ts'
+import type { PasswordHasher } from '../password/hasher.ts'
 import type { NewPasswords } from '../password/newpassword.ts'
 import type { Client, Registration } from '../people.ts'
 import type { Organizations } from '../signin/organizations.ts'
@@ -25,6 +33,7 @@ import { auditingDeed } from '../trail.ts'
 export interface RegistrationOptions {
   readonly pool: Pool
   readonly organizations: Organizations
+  readonly hasher: Pick<PasswordHasher, 'verify'>
   readonly newPasswords: Pick<NewPasswords, 'make'>
   /** Whether anybody may register an organization. */
   readonly allowed: boolean
@@ -35,12 +44,19 @@ export interface RegistrationOptions {
 const actor = 'cardea-auth'
 /** Seconds. */
 const lifetime = 86_400
+/** So many passwords may be tried with one mail. */
+const mostTries = 5
 const owner = { role: 'owner', projectId: undefined } as const
 
+type AskedRegistration = Omit<Parameters<typeof insertRegistration>[1], 'network'>
 type Registering = ReturnType<Registration['register']>
 type Verified = Awaited<ReturnType<Registration['verifyEmail']>>
 
-/** Organizations that people make for themselves: asked for, and there once the address is verified. */
+/**
+ * Organizations that people make for themselves: asked for, and there once the address is verified. Verifying it takes the
+ * password that was chosen, too: whoever reads the mail must be who registered, or somebody could have a stranger confirm an
+ * account in the stranger's name whose password is not theirs.
+ */
 export class RegistrationService implements Registration {
   readonly allowed: boolean
   readonly #options: RegistrationOptions
@@ -79,16 +95,22 @@ export class RegistrationService implements Registration {
     return { accepted: true }
   }
 
-  async verifyEmail(text: string, client: Client): Promise<Verified> {
+  async verifyEmail(text: string, password: string, client: Client): Promise<Verified> {
     const token = readToken('co', text)
     if (!token) return { refused: 'token_invalid' }
-    const { organizationId } = token
+    const { organizationId, digest } = token
+    const begun = await this.#in(organizationId, (tx) => begin(tx, digest))
+    if (!begun) return { refused: 'token_invalid' }
+    const { tried } = begun
+    const verified = await this.#options.hasher.verify(begun.hash, password)
+    if ('refused' in verified) {
+      await this.#in(organizationId, (tx) => takeBackTry(tx, tried.id))
+      return verified
+    }
+    if (!verified.matches) return { refused: 'password_wrong' }
+    const carryOn = tried.purpose === 'registration' ? complete : confirm
     try {
-      return await writeInOrganization(
-        this.#options.pool,
-        { organizationId, actor },
-        async (tx) => (await complete(tx, token, client)) ?? (await confirm(tx, token, client)),
-      )
+      return await this.#in(organizationId, (tx) => carryOn(tx, token, client))
     } catch (error) {
       // Two people asked for the name; the other one was here first.
       if (isNameTaken(error)) return { refused: 'organization_name_taken' }
@@ -96,19 +118,15 @@ export class RegistrationService implements Registration {
     }
   }
 
-  async #ask(asked: Parameters<typeof insertRegistration>[1], client: Client): Promise<void> {
-    const { organizationId, name, email } = asked
-    const { address, requestId } = client
-    await writeInOrganization(this.#options.pool, { organizationId, actor }, async (tx) => {
-      await insertRegistration(tx, asked, lifetime)
-      const requested = auditingDeed({
-        organizationId,
-        userId: undefined,
-        action: 'user.registration_requested',
-        target: { kind: 'organization', id: organizationId, name },
-        requestId,
-        detail: { email, address },
-      })
+  /**
+   * Writes it down and sends a mail, or does neither when there were too many. There is no audit event: there is no organization
+   * yet whose trail it could be in, and perhaps there never will be.
+   */
+  async #ask(asked: AskedRegistration, { address }: Client): Promise<void> {
+    const { organizationId, email } = asked
+    const { network, limits } = limitsOfRegistration(address)
+    await this.#in(organizationId, async (tx) => {
+      if (!(await insertRegistration(tx, { ...asked, network }, lifetime, limits))) return
       const mail = mailing({
         organizationId,
         template: 'registration',
@@ -117,21 +135,36 @@ export class RegistrationService implements Registration {
         arguments: { at: new Date().toISOString(), ...(address !== undefined && { address }) },
         usefulFor: lifetime,
       })
-      await carryOut(tx, [requested, ...mail], [])
+      await carryOut(tx, mail, [])
     })
+  }
+
+  #in<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return writeInOrganization(this.#options.pool, { organizationId, actor }, work)
   }
 }
 
-/** Makes the organization and its owner. @returns undefined when the token is of no registration */
+/** Counts a try with a token. @returns what it is for, and the hash of the password that it takes */
+async function begin(
+  tx: Transaction,
+  digest: Buffer,
+): Promise<{ readonly tried: TriedToken; readonly hash: string | undefined } | undefined> {
+  const purposes = ['registration', 'email_verification'] as const
+  const tried = await tryOneTimeToken(tx, purposes, digest, mostTries)
+  if (!tried) return undefined
+  if (tried.purpose === 'registration') return { tried, hash: await passwordOfRegistration(tx) }
+  return { tried, hash: (await accountById(tx, tried.subjectId))?.password?.hash }
+}
+
+/** Makes the organization and its owner. */
 async function complete(
   tx: Transaction,
   { organizationId, digest }: PresentedToken,
   { address, requestId }: Client,
-): Promise<Verified | undefined> {
+): Promise<Verified> {
   const used = await useOneTimeToken(tx, 'registration', digest)
-  if (used === undefined) return undefined
-  const registration = await takeRegistration(tx)
-  if (!registration) return undefined
+  const registration = used === undefined ? undefined : await takeRegistration(tx)
+  if (!registration) return { refused: 'token_invalid' }
   const { name, email, userName, passwordHash: hash } = registration
   const id = newId()
   await insertRegisteredOrganization(tx, registration)

@@ -21,7 +21,14 @@ export const registerRequest = z.strictObject({
 })
 export const acceptedResponse = z.object({ accepted: z.literal(true) })
 
-export const verifyEmailRequest = z.strictObject({ token: mailedToken })
+export const verifyEmailRequest = z.strictObject({
+  token: mailedToken,
+  password: z
+    .string()
+    .min(1)
+    .max(4096)
+    .describe('The one that was chosen with the account. After five wrong ones the token is over.'),
+})
 export const accountResponse = z.object({
   organization: z.string().describe('The name of the organization.'),
   email: z.string(),
@@ -40,8 +47,9 @@ export function registerRegistration(context: FastifyInstance, options: PeopleRo
   })
 
   context.post('/api/auth/verify-email', async (request, reply) => {
-    const { token } = bodyOf(request, verifyEmailRequest)
-    const outcome = await registration.verifyEmail(token, clientOf(request, addresses))
+    const { token, password } = bodyOf(request, verifyEmailRequest)
+    const client = clientOf(request, addresses)
+    const outcome = await registration.verifyEmail(token, password, client)
     return isRefused(outcome) ? sendRefused(reply, outcome) : outcome
   })
 }

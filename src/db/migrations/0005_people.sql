@@ -115,21 +115,26 @@ create table cardea.invitations (
 );
 create unique index invitations_open on cardea.invitations (organization_id, email) where accepted_at is null and revoked_at is null;
 
--- Organizations that somebody registered, until the address is verified. organization_id is the one that it will have.
+-- Organizations that somebody registered. organization_id is the one that it will have. What was completed stays for a day, without its
+-- password, to be counted. network: SHA-256 of what stands for the client, as with sign_in_failures.
 create table cardea.registrations (
   organization_id uuid primary key,
   name text not null check (name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
   display_name text not null check (length(display_name) between 1 and 120),
   email text not null check (email = lower(email) and length(email) between 3 and 254),
   user_name text not null default '' check (length(user_name) <= 120),
-  password_hash text not null check (password_hash like '$argon2id$%' and length(password_hash) <= 256),
+  password_hash text check (password_hash like '$argon2id$%' and length(password_hash) <= 256),
+  network bytea check (octet_length(network) = 32),
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
-  completed_at timestamptz
+  completed_at timestamptz,
+  check ((password_hash is null) = (completed_at is not null))
 );
+create index registrations_by_email on cardea.registrations (email, created_at);
+create index registrations_by_network on cardea.registrations (network, created_at);
 
--- What can be used once, by its digest. subject_id: the user, invitation or registration that it is for. A code is guessable:
--- attempts are counted, and it is found by its own id.
+-- What can be used once, by its digest. subject_id: the user, invitation or registration that it is for. A code is guessable, and
+-- so is the password that verifying an address takes: attempts are counted. A code is found by its own id.
 create table cardea.one_time_tokens (
   organization_id uuid not null,
   id uuid not null default uuidv7(),
@@ -137,6 +142,9 @@ create table cardea.one_time_tokens (
   subject_id uuid not null,
   digest bytea not null check (octet_length(digest) = 32),
   attempts integer not null default 0,
+  -- Of what a browser keeps while a code is on its way: the address that was typed, and the known device that asked.
+  email text check (length(email) <= 254),
+  device_id uuid,
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
   used_at timestamptz,
@@ -145,10 +153,11 @@ create table cardea.one_time_tokens (
 create index one_time_tokens_by_digest on cardea.one_time_tokens (organization_id, digest);
 create index one_time_tokens_by_subject on cardea.one_time_tokens (organization_id, subject_id, purpose);
 
--- Failed sign-ins. subject: SHA-256 of the account's address, of the device's id, or of the client's address or network.
+-- Failed sign-ins. subject: SHA-256 of the account's address (code: of its wrong codes alone), of the device's id, or of the client's
+-- address or network.
 create table cardea.sign_in_failures (
   organization_id uuid not null,
-  kind text not null check (kind in ('account', 'device', 'address')),
+  kind text not null check (kind in ('account', 'code', 'device', 'address')),
   subject bytea not null check (octet_length(subject) = 32),
   failures integer not null default 0,
   failed_at timestamptz not null default now(),
@@ -234,7 +243,7 @@ grant select (organization_id, id, user_id, kind, digest, methods, authenticated
 grant update (last_seen_at), delete on cardea.sessions to cardea_index;
 grant select, delete on cardea.revoked_access_tokens to cardea_index;
 grant select (organization_id, id, state, next_attempt_at, created_at, expires_at), update (next_attempt_at), delete on cardea.mails to cardea_index;
-grant select (organization_id, expires_at), delete on cardea.registrations to cardea_index;
+grant select (organization_id, email, network, created_at, expires_at), delete on cardea.registrations to cardea_index;
 grant select (organization_id, id, expires_at), delete on cardea.one_time_tokens, cardea.refresh_tokens to cardea_index;
 grant select (organization_id, kind, subject, failed_at, locked_until), delete on cardea.sign_in_failures to cardea_index;
 grant select (organization_id, id, last_seen_at), delete on cardea.devices to cardea_index;
@@ -333,6 +342,17 @@ begin atomic
   select count(*), min(m.created_at) from cardea.mails m where m.state = 'queued';
 end;
 
+-- How often somebody asked for an organization in the last seconds, with an address and from a network.
+create function cardea.recent_registrations(email text, network bytea, seconds integer) returns table (by_email bigint, by_network bigint)
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select
+    (select count(*) from cardea.registrations r
+     where r.email = recent_registrations.email and r.created_at > now() - make_interval(secs => recent_registrations.seconds)),
+    (select count(*) from cardea.registrations r
+     where r.network = recent_registrations.network and r.created_at > now() - make_interval(secs => recent_registrations.seconds));
+end;
+
 -- Forgets what is over and of no use to anybody. `keep`: how long ended sessions and invitations, and delivered mails, stay to be looked at.
 create function cardea.prune_people(keep interval) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -371,16 +391,18 @@ end;
 
 revoke all on function cardea.index_sessions(uuid[]), cardea.index_sessions_page(uuid, integer), cardea.find_sessions_by_digest(bytea[]),
   cardea.index_users(uuid[]), cardea.index_revoked_access_tokens(uuid[]), cardea.record_session_activity(jsonb), cardea.session_places(uuid[]),
-  cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.prune_people(interval), cardea.index_organizations(uuid[]) from public;
+  cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.recent_registrations(text, bytea, integer), cardea.prune_people(interval),
+  cardea.index_organizations(uuid[]) from public;
 grant execute on function cardea.index_sessions(uuid[]), cardea.index_sessions_page(uuid, integer), cardea.find_sessions_by_digest(bytea[]),
   cardea.index_users(uuid[]), cardea.index_revoked_access_tokens(uuid[]), cardea.record_session_activity(jsonb), cardea.session_places(uuid[]),
-  cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.prune_people(interval), cardea.index_organizations(uuid[]) to cardea_auth;
+  cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.recent_registrations(text, bytea, integer), cardea.prune_people(interval),
+  cardea.index_organizations(uuid[]) to cardea_auth;
 do $$
 declare
   signature text;
 begin
   foreach signature in array array['index_sessions(uuid[])', 'index_sessions_page(uuid, integer)', 'find_sessions_by_digest(bytea[])', 'index_users(uuid[])',
-    'index_revoked_access_tokens(uuid[])', 'record_session_activity(jsonb)', 'session_places(uuid[])', 'claim_mails(integer, integer)', 'mail_backlog()', 'prune_people(interval)',
+    'index_revoked_access_tokens(uuid[])', 'record_session_activity(jsonb)', 'session_places(uuid[])', 'claim_mails(integer, integer)', 'mail_backlog()', 'recent_registrations(text, bytea, integer)', 'prune_people(interval)',
     'index_organizations(uuid[])'] loop
     execute format('alter function cardea.%s owner to cardea_index', signature);
   end loop;

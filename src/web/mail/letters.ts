@@ -36,13 +36,13 @@ export function registration(facts: Facts): Letter {
   return {
     subject: `Confirm your address to create the organization ${organization.name}`,
     paragraphs: [
-      `Somebody registered the organization “${organization.name}” with this address. Confirm the address, and the organization is created with you as its owner.`,
+      `Somebody registered the organization “${organization.name}” with this address. Confirm the address with the password that was chosen, and the organization is created with you as its owner.`,
     ],
     action: { label: 'Confirm the address', url: link(facts, 'verify') },
     notes: [
       ends(facts),
       ...asked(facts),
-      'If it was not you, do nothing: without the confirmation nothing is created.',
+      'If it was not you who registered, ignore this mail: nothing is created without the password, and you need not do anything.',
     ],
     reason: `This mail was sent to ${addressInWords(recipient)} because the address was given when the organization was registered.`,
   }
@@ -85,7 +85,9 @@ export function emailVerification(facts: Facts): Letter {
   const where = organizationInWords(facts)
   return {
     subject: `Confirm your address for ${oneLine(facts.organization.displayName)}`,
-    paragraphs: [`Confirm that this is your address, to use it for your account at ${where}.`],
+    paragraphs: [
+      `Confirm that this is your address, to use it for your account at ${where}. It takes the password of the account.`,
+    ],
     action: { label: 'Confirm the address', url: link(facts, 'verify') },
     notes: [ends(facts), ...asked(facts), 'If it was not you, do nothing.'],
     reason: reasonOfAccount(facts),
@@ -143,7 +145,7 @@ export function accountLocked(facts: Facts): Letter {
   return {
     subject: `Sign-in to ${oneLine(facts.organization.displayName)} is locked for a while`,
     paragraphs: [
-      `Somebody entered a wrong password for your account at ${where} several times${origin(facts)}. Signing in by password is locked${end}, except on devices from which you signed in before.`,
+      `Somebody entered a wrong password or code for your account at ${where} several times${origin(facts)}. Signing in that way is locked${end}, except on devices from which you signed in before.`,
     ],
     action: { label: 'Choose a new password', url: page(facts, 'forgot') },
     notes: [

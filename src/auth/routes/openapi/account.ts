@@ -36,7 +36,8 @@ export const accountPaths: Paths = {
     post: open({
       id: 'register',
       summary: 'Register an organization, and its first owner',
-      description: 'It is there once the link of the mail was followed.',
+      description:
+        'It is there once its address was verified. The answer is the same where too many were registered with an address or from a client, and no mail is sent.',
       json: registerRequest,
       answers: accepted,
       problems: [
@@ -51,10 +52,17 @@ export const accountPaths: Paths = {
   '/api/auth/verify-email': {
     post: open({
       id: 'verifyEmail',
-      summary: 'Verify an address by the token of a mail',
+      summary: 'Verify an address by the token of a mail and the password of the account',
+      description: 'A wrong password does not use the token up, five of them do.',
       json: verifyEmailRequest,
       answers: { 200: ['What to sign in with now.', accountResponse] },
-      problems: ['token_invalid', 'organization_name_taken', 'email_domain_not_allowed'],
+      problems: [
+        'token_invalid',
+        'password_wrong',
+        'organization_name_taken',
+        'email_domain_not_allowed',
+        'busy',
+      ],
     }),
   },
   '/api/auth/accept': {
@@ -106,7 +114,7 @@ export const accountPaths: Paths = {
       summary: 'Sign in by a code',
       json: codeSignInRequest,
       answers: answerOfSignIn,
-      problems: ['sign_in_failed', 'signing_unavailable', 'busy'],
+      problems: ['sign_in_failed', 'account_locked', 'signing_unavailable', 'busy'],
     }),
   },
   '/api/auth/refresh': {

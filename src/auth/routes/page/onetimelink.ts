@@ -33,17 +33,30 @@ const dead = {
   }),
 }
 
+const notTheChosenOne: Fault = {
+  field: 'password',
+  message: 'This is not the password that was chosen with the account.',
+}
+
 function registerVerification(context: FastifyInstance, { people, addresses }: PageOptions): void {
   context.get('/verify', async (request, reply) => {
     const token = tokenOf(queryOf(request, 'token'))
-    return token === undefined ? gone(reply, dead.verify) : sendPage(reply, verifyPage(token))
+    return token === undefined ? gone(reply, dead.verify) : sendPage(reply, verifyPage(token, []))
   })
   context.post('/verify', async (request, reply) => {
-    const { token } = fieldsOf(request, ['token'])
+    const { token, password } = fieldsOf(request, ['token', 'password'])
+    const faults = missing('password', password, 'your password')
+    if (faults.length > 0) return sendFaulty(reply, verifyPage(token, faults))
     const client = clientOf(request, addresses)
-    const verified = await people.registration.verifyEmail(token, client)
+    const verified = await people.registration.verifyEmail(token, password, client)
     if (!isRefused(verified)) return welcome(reply, verified, 'email_verified')
     if (verified.refused === 'token_invalid') return gone(reply, dead.verify)
+    if (verified.refused === 'password_wrong') {
+      return sendFaulty(reply, verifyPage(token, [notTheChosenOne]), verified)
+    }
+    if (verified.refused === 'busy') {
+      return sendFaulty(reply, verifyPage(token, faultsOf(verified)), verified)
+    }
     const [fault] = faultsOf(verified)
     const next = { href: '/register', text: 'Register again' }
     return sendFaulty(reply, deadLinkPage(fault?.message ?? '', next), verified)

@@ -176,7 +176,7 @@ describe('after signing in, somebody', () => {
 
 describe('the links of mails', () => {
   it.each([
-    ['/verify', {}, 'verifyEmail', 'Your address is confirmed.'],
+    ['/verify', { password: 'x' }, 'verifyEmail', 'Your address is confirmed.'],
     ['/invitation', { name: 'Ada', password: 'x' }, 'accept', 'Your account is ready.'],
     ['/reset', { password: 'x' }, 'reset', 'you were signed out everywhere'],
   ])(
@@ -200,7 +200,7 @@ describe('the links of mails', () => {
     async (path) => {
       const form = {
         token: someToken,
-        ...(path !== '/verify' && { password: 'x' }),
+        password: 'x',
         ...(path === '/invitation' && { name: 'x' }),
       }
       setting.refusal = { refused: 'token_invalid' }
@@ -211,6 +211,17 @@ describe('the links of mails', () => {
       expect(malformed.body).toBe(used.body)
     },
   )
+
+  it('/verify asks again for a password that is missing or wrong, and keeps the token', async () => {
+    const missing = await browser.post('/verify', { token: someToken })
+    expect(missing.statusCode).toBe(422)
+    expect(missing.body).toContain('<a href="#password">Enter your password.</a>')
+    setting.refusal = { refused: 'password_wrong' }
+    const wrong = await browser.post('/verify', { token: someToken, password: 'x' })
+    expect(wrong.statusCode).toBe(422)
+    expect(wrong.body).toContain('This is not the password that was chosen with the account.')
+    expect(wrong.body).toContain(`name="token" value="${someToken}"`)
+  })
 
   it('shows whose invitation it is, with the address as it was invited', async () => {
     const { body } = await browser.get(`/invitation?token=${someToken}`)
