@@ -5,19 +5,15 @@ import type { Transaction } from './transaction.ts'
 /**
  * Raises counters before the attempt that they count is judged, so that parallel attempts on any number of replicas cannot be
  * more than the limit. The attempt that reaches the limit locks. A locked counter stays as it is: who tries again and again
- * does not lock it for longer. What is older than the lock-out's duration counts no more.
+ * does not lock it for longer. What is older than its duration counts no more.
  * @param counters that of an address before that of an account, which is left alone when the address is locked; they are locked
  *   in this order, so that no two wait for each other in a circle
- * @param duration seconds
  */
 export async function countAttempt(
   tx: Transaction,
   organizationId: string,
   counters: readonly AttemptCounter[],
-  duration: number,
 ): Promise<readonly CountedAttempt[]> {
-  const limitOf = (...kinds: readonly string[]): number =>
-    counters.find(({ kind }) => kinds.includes(kind))?.limit ?? 1
   const { rows } = await tx.$client.query<{
     kind: string
     failures: number
@@ -25,28 +21,29 @@ export async function countAttempt(
   }>(
     `insert into cardea.sign_in_failures as f (organization_id, kind, subject, failures, locked_until)
      select $1, c.kind, c.subject, 1,
-       case when case c.kind when 'address' then $4::integer else $5::integer end <= 1 then now() + make_interval(secs => $6) end
-     from unnest($2::text[], $3::bytea[]) with ordinality c (kind, subject, place)
-     where c.kind <> 'account' or not exists (
+       case when c.most <= 1 then now() + make_interval(secs => c.seconds) end
+     from unnest($2::text[], $3::bytea[], $4::integer[], $5::integer[]) with ordinality c (kind, subject, most, seconds, place)
+     where c.kind = 'address' or not exists (
        select from cardea.sign_in_failures l where l.kind = 'address' and l.subject = any ($3) and l.locked_until > now())
      order by c.place
      on conflict (organization_id, kind, subject) do update set (failures, failed_at, locked_until) = (
        select case when was.locked then f.failures else n.failures end,
          case when was.locked then f.failed_at else now() end,
          case when was.locked then f.locked_until
-           when n.failures >= case f.kind when 'address' then $4 else $5 end then now() + make_interval(secs => $6) end
-       from (select coalesce(f.locked_until > now(), false) as locked) was,
-         lateral (select case when f.locked_until is not null or f.failed_at < now() - make_interval(secs => $6) then 1
-           else f.failures + 1 end as failures) n)
+           when n.failures >= c.most then now() + make_interval(secs => c.seconds) end
+       from unnest($2::text[], $4::integer[], $5::integer[]) c (kind, most, seconds),
+         lateral (select coalesce(f.locked_until > now(), false) as locked) was,
+         lateral (select case when f.locked_until is not null or f.failed_at < now() - make_interval(secs => c.seconds) then 1
+           else f.failures + 1 end as failures) n
+       where c.kind = f.kind)
      returning new.kind, new.failures, case when old.locked_until > now()
        then ceil(extract(epoch from old.locked_until - now()))::integer end as locked_for`,
     [
       organizationId,
       counters.map(({ kind }) => kind),
       counters.map(({ subject }) => subject),
-      limitOf('address'),
-      limitOf('account', 'device'),
-      duration,
+      counters.map(({ limit }) => limit),
+      counters.map(({ duration }) => duration),
     ],
   )
   return counters.flatMap((counter) => {
@@ -61,9 +58,11 @@ export function takingBackAttempt(counter: AttemptCounter): string {
     where ${isOf(counter)} and failures <= ${integer(counter.limit)}`
 }
 
-/** Forgets the failures of an account or a device, whose owner has shown up. */
+/** Forgets the failures of an account, those by code too, or of a device: its owner has shown up. */
 export function forgettingFailures(counter: AttemptCounter): string {
-  return `delete from cardea.sign_in_failures where ${isOf(counter)}`
+  const { kind, subject } = counter
+  const kinds = kind === 'account' ? [kind, 'code'] : [kind]
+  return `delete from cardea.sign_in_failures where kind in (${kinds.map(literal).join(', ')}) and subject = ${bytes(subject)}`
 }
 
 /** Writes a counter as it is, for whoever must take as long as somebody who writes something. */
@@ -72,5 +71,9 @@ export function touchingFailures(counter: AttemptCounter): string {
 }
 
 function isOf({ kind, subject }: AttemptCounter): string {
-  return `kind = ${literal(kind)} and subject = ${literal(`\\x${subject.toString('hex')}`)}`
+  return `kind = ${literal(kind)} and subject = ${bytes(subject)}`
+}
+
+function bytes(value: Buffer): string {
+  return literal(`\\x${value.toString('hex')}`)
 }

@@ -3,23 +3,30 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { countersOf, locks, networkOfClient } from './lockout.ts'
 
-const rules = { attempts: 5 }
+const rules = { attempts: 5, duration: 900_000 }
 const whoever = { email: 'a@acme.example', deviceId: undefined, address: '192.0.2.1' }
 const kinds = (attempt: typeof whoever | Parameters<typeof countersOf>[0]) =>
-  countersOf(attempt, rules).map(({ kind, limit }) => [kind, limit])
+  countersOf(attempt, rules).map(({ kind, limit, duration }) => [kind, limit, duration])
 
 describe('an attempt is counted', () => {
   test('by the address it comes from, and then by the account', () => {
     expect(kinds(whoever)).toEqual([
-      ['address', 50],
-      ['account', 5],
+      ['address', 50, 900],
+      ['account', 5, 900],
     ])
   })
   test('by the account alone where the address cannot be told', () => {
-    expect(kinds({ ...whoever, address: undefined })).toEqual([['account', 5]])
+    expect(kinds({ ...whoever, address: undefined })).toEqual([['account', 5, 900]])
   })
   test('by a known device, and by nothing that others can raise', () => {
-    expect(kinds({ ...whoever, deviceId: 'x' })).toEqual([['device', 5]])
+    expect(kinds({ ...whoever, deviceId: 'x' })).toEqual([['device', 5, 900]])
+    expect(kinds({ ...whoever, deviceId: 'x', byCode: true })).toEqual([['device', 5, 900]])
+  })
+  test('for a day as well when it is by a code, or for longer where the lock-out is', () => {
+    const byCode = { ...whoever, byCode: true }
+    expect(kinds(byCode)).toEqual([...kinds(whoever), ['code', 30, 86_400]])
+    const longer = countersOf(byCode, { ...rules, duration: 172_800_000 })
+    expect(longer.map(({ duration }) => duration)).toEqual([172_800, 172_800, 172_800])
   })
   test('by digests that differ by account, and not by address within one network', () => {
     const subject = (attempt: Parameters<typeof countersOf>[0], at: number) =>
@@ -32,7 +39,7 @@ describe('an attempt is counted', () => {
 })
 
 test('exactly the attempt that reaches the limit locks', () => {
-  const counter = { kind: 'account', subject: Buffer.alloc(32), limit: 5 } as const
+  const counter = { kind: 'account', subject: Buffer.alloc(32), limit: 5, duration: 900 } as const
   const locking = [1, 4, 5, 6].map((failures) => locks({ counter, failures, lockedFor: undefined }))
   expect(locking).toEqual([false, false, true, false])
   expect(locks({ counter, failures: 5, lockedFor: 100 })).toBe(false)

@@ -2,11 +2,13 @@ import { hash } from 'node:crypto'
 
 /** What failed sign-ins are counted by. */
 export interface AttemptCounter {
-  readonly kind: 'account' | 'device' | 'address'
+  readonly kind: 'account' | 'code' | 'device' | 'address'
   /** SHA-256, 32 bytes. */
   readonly subject: Buffer
   /** So many failures lock it. */
   readonly limit: number
+  /** Seconds for which it is locked, and after which it begins anew when nothing failed meanwhile. */
+  readonly duration: number
 }
 
 /** Whoever tries to sign in. */
@@ -17,25 +19,41 @@ export interface Attempt {
   readonly deviceId: string | undefined
   /** Canonical; undefined when it cannot be told. */
   readonly address: string | undefined
+  /** Whether it is a code that is to be judged, and not a password. */
+  readonly byCode?: boolean
 }
 
 /** An office has one address and many people. */
 const perAddress = 10
+/** A code is short: whoever has the patience for a few guesses an hour is stopped by this. The duration in seconds. */
+const wrongCodes = { limit: 30, duration: 86_400 }
 
 /**
  * The counters that an attempt raises, in the order in which they are to be raised: the first that is locked ends it. A device
- * that is known has one of its own instead of them all: however often others fail, its owner signs in there.
+ * that is known has one of its own instead of them all: however often others fail, its owner signs in there. A code raises
+ * one more than a password does, which outlives the lock-out.
+ * @param lockout its duration in milliseconds
  */
 export function countersOf(
-  { email, deviceId, address }: Attempt,
-  { attempts }: { readonly attempts: number },
+  { email, deviceId, address, byCode = false }: Attempt,
+  lockout: { readonly attempts: number; readonly duration: number },
 ): readonly AttemptCounter[] {
+  const limit = lockout.attempts
+  const duration = Math.max(1, Math.ceil(lockout.duration / 1000))
   if (deviceId !== undefined)
-    return [{ kind: 'device', subject: digest(deviceId), limit: attempts }]
-  const account = { kind: 'account', subject: digest(email), limit: attempts } as const
-  if (address === undefined) return [account]
-  const limit = attempts * perAddress
-  return [{ kind: 'address', subject: digest(networkOfClient(address)), limit }, account]
+    return [{ kind: 'device', subject: digest(deviceId), limit, duration }]
+  const counters: AttemptCounter[] = []
+  if (address !== undefined) {
+    const subject = digest(networkOfClient(address))
+    counters.push({ kind: 'address', subject, limit: limit * perAddress, duration })
+  }
+  const subject = digest(email)
+  counters.push({ kind: 'account', subject, limit, duration })
+  if (byCode) {
+    const longer = Math.max(duration, wrongCodes.duration)
+    counters.push({ kind: 'code', subject, limit: wrongCodes.limit, duration: longer })
+  }
+  return counters
 }
 
 /** A counter as it is after it was raised, or as it was when it is locked. */

@@ -1,8 +1,14 @@
 import { hash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sessionCookie } from '../../src/domain/session.ts'
+import { deviceCookie, sessionCookie } from '../../src/domain/session.ts'
 import { eventually } from '../support/authservice.ts'
-import { type Answer, type Asking, type SignInScene, startSignIn } from '../support/signin.ts'
+import {
+  type Answer,
+  type Asking,
+  password,
+  type SignInScene,
+  startSignIn,
+} from '../support/signin.ts'
 
 let scene: SignInScene
 let acme: string
@@ -11,30 +17,61 @@ beforeAll(async () => {
   const settings = { signIn: { methods: ['EmailCode', 'Password'] } }
   scene = await startSignIn({
     replicas: 2,
-    organizations: { acme: { settings }, other: { settings }, plain: {} },
+    organizations: {
+      acme: { settings },
+      other: { settings },
+      strict: { settings: { ...settings, lockout: { attempts: 1, duration: '15m' } } },
+      plain: {},
+    },
   })
   acme = scene.ids['acme'] ?? ''
 })
 afterAll(() => scene.stop())
 
-const ask = (email: string, organization = 'acme') =>
-  scene.post('/api/auth/otp/request', { organization, email })
+const ask = (email: string, organization = 'acme', asking?: Asking) =>
+  scene.post('/api/auth/otp/request', { organization, email }, asking)
 const give = (challenge: unknown, code: string, asking?: Asking) =>
   scene.post('/api/auth/otp/verify', { challenge, code }, asking)
 const outcome = ({ status, body }: Answer) => [status, body['code']]
 const failed = [401, 'sign_in_failed']
 
 /** Asks for a code, and reads it in the mail. */
-async function codeFor(email: string) {
-  const before = scene.mail.mailbox.messages.filter(({ to }) => to.includes(email)).length
-  const { body } = await ask(email)
-  await eventually(
-    () => scene.mail.mailbox.messages.filter(({ to }) => to.includes(email)).length,
-  ).toBe(before + 1)
-  const mail = await scene.mail.untilMail(email)
+async function codeFor(email: string, organization = 'acme', asking?: Asking) {
+  const waiting = async () => (await mailsTo(email)).filter(({ state }) => state === 'queued')
+  await eventually(waiting).toEqual([])
+  const { body } = await ask(email, organization, asking)
+  await eventually(waiting).toEqual([])
+  const mail = await scene.mail.untilMail(email, /code/)
   const code = /\b([0-9]{6})\b/.exec(mail.text)?.[1] ?? ''
   expect(code).toMatch(/^[0-9]{6}$/)
   return { challenge: body['challenge'], code }
+}
+
+/** What is stored of the codes that were made for an address. */
+const madeFor = (email: string) =>
+  scene.rows(
+    `select code.digest from cardea.one_time_tokens code
+     join cardea.one_time_tokens challenge on challenge.id = code.subject_id where challenge.email = $1`,
+    email,
+  )
+const mailsTo = (email: string) =>
+  scene.rows<{ state: string }>('select state from cardea.mails where recipient = $1', email)
+
+/** A browser from which somebody signed in before. */
+async function knownDevice(email: string, organization = 'acme'): Promise<Asking> {
+  const body = { organization, email, password }
+  const { cookies } = await scene.post('/api/auth/login', body)
+  return { cookies: { [deviceCookie]: cookies[deviceCookie] ?? '' } }
+}
+
+/** Lets an hour go by for whoever counts. */
+async function anHourLater(organizationId = acme) {
+  for (const change of [
+    `cardea.one_time_tokens set created_at = created_at - interval '1 hour', expires_at = expires_at - interval '1 hour'`,
+    `cardea.sign_in_failures set failed_at = failed_at - interval '1 hour', locked_until = locked_until - interval '1 hour'`,
+  ]) {
+    await scene.rows(`update ${change} where organization_id = $1`, organizationId)
+  }
 }
 
 const other = (code: string) => (code === '111111' ? '222222' : '111111')
@@ -151,6 +188,13 @@ test.each([
     expect(Object.keys(two.body)).toEqual(Object.keys(one.body))
     expect(String(two.body['challenge'])).toHaveLength(String(one.body['challenge']).length)
     await scene.mail.untilMail(known.email)
+    // As much is computed and written for them: passwords are judged where codes are made, and wait as long.
+    for (const each of [known.email, email]) {
+      await eventually(async () => (await madeFor(each)).length).toBe(1)
+    }
+    await eventually(async () => (await mailsTo(email)).map(({ state }) => state)).toEqual([
+      'superseded',
+    ])
     expect(scene.mail.mailbox.messages.some(({ to }) => to.includes(email))).toBe(false)
     expect(outcome(await give(two.body['challenge'], '123456'))).toEqual(failed)
   },
@@ -169,6 +213,115 @@ test.each([
     expect(codes.filter((code) => code === '429,too_many_requests')).toHaveLength(7)
   },
 )
+
+test('what others ask for takes no code from whoever has a browser that is known, and that one has three an hour too', async () => {
+  const { email } = await scene.person(acme)
+  const mine = await knownDevice(email)
+  const stranger = { from: '198.51.100.7' }
+  for (let n = 0; n < 3; n++) expect((await ask(email, 'acme', stranger)).status).toBe(202)
+  expect((await ask(email, 'acme', stranger)).status).toBe(429)
+  const { challenge, code } = await codeFor(email, 'acme', mine)
+  expect((await give(challenge, code, mine)).status).toBe(200)
+  for (const status of [202, 202, 429]) {
+    expect((await ask(email, 'acme', mine)).status).toBe(status)
+  }
+  // A cookie that is not theirs is no such browser.
+  const { email: another } = await scene.person(acme)
+  for (let n = 0; n < 3; n++) await ask(another, 'acme', stranger)
+  expect((await ask(another, 'acme', mine)).status).toBe(429)
+})
+
+describe('wrong codes are counted as wrong passwords are', () => {
+  const locked = [429, 'account_locked']
+
+  test('by the address they come from, over all accounts, and addresses without one', async () => {
+    const from = '203.0.113.9'
+    const strict = scene.ids['strict'] ?? ''
+    for (let n = 0; n < 10; n++) {
+      const { email } =
+        n % 2 === 0 ? await scene.person(strict) : { email: `guessed-${n}@acme.example` }
+      const { body } = await ask(email, 'strict')
+      expect(outcome(await give(body['challenge'], '000000', { from }))).toEqual(failed)
+    }
+    const { email } = await scene.person(strict)
+    const { challenge, code } = await codeFor(email, 'strict')
+    expect(outcome(await give(challenge, code, { from }))).toEqual(locked)
+    expect((await give(challenge, code)).status).toBe(200)
+  })
+
+  test('by the account, whose known browser is touched by none of it', async () => {
+    const { email, id } = await scene.person(acme)
+    const mine = await knownDevice(email)
+    for (let n = 0; n < 2; n++) {
+      const { body } = await ask(email, 'acme', { from: '198.51.100.7' })
+      for (let tries = 0; tries < 3 - n; tries++) {
+        expect(outcome(await give(body['challenge'], '000000'))).toEqual(failed)
+      }
+    }
+    const login = { organization: 'acme', email, password }
+    expect(outcome(await scene.post('/api/auth/login', login))).toEqual(locked)
+    const { challenge, code } = await codeFor(email, 'acme', mine)
+    expect(outcome(await give(challenge, code))).toEqual(locked)
+    expect((await give(challenge, code, mine)).status).toBe(200)
+    expect(await scene.trail(id)).toContain('user.locked_out')
+  })
+
+  test.each([
+    ['an account', true],
+    ['an address without one', false],
+  ])(
+    'a lock by wrong passwords holds for codes, and what it stops counts for nothing: %s',
+    async (_name, exists) => {
+      const { email } = exists ? await scene.person(acme) : { email: 'locked@acme.example' }
+      const { body } = await ask(email)
+      const wrong = { organization: 'acme', email, password: 'nine purple lanterns adrift' }
+      for (let n = 0; n < 5; n++) await scene.post('/api/auth/login', wrong)
+      for (let n = 0; n < 35; n++) {
+        const answer = await give(body['challenge'], '000000', { from: `10.7.${n}.1` })
+        expect(outcome(answer)).toEqual(locked)
+        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(800)
+      }
+      const subject = `sha256(convert_to('${email}', 'UTF8'))`
+      const counters = await scene.rows(
+        `select kind, failures from cardea.sign_in_failures where subject = ${subject} order by kind`,
+      )
+      expect(counters).toEqual([
+        { kind: 'account', failures: 5 },
+        { kind: 'code', failures: 0 },
+      ])
+      await anHourLater()
+      expect(outcome(await scene.post('/api/auth/login', wrong))).toEqual(failed)
+    },
+  )
+
+  test.each([
+    ['an account', true],
+    ['an address without one', false],
+  ])(
+    'for longer than the lock-out: thirty of them, a few an hour, and %s takes no code for a day',
+    async (_name, exists) => {
+      const { email } = exists ? await scene.person(acme) : { email: 'patience@acme.example' }
+      for (let hour = 0; hour < 10; hour++) {
+        const { body } = await ask(email)
+        for (let tries = 0; tries < 3; tries++) {
+          expect(outcome(await give(body['challenge'], '000000'))).toEqual(failed)
+        }
+        await anHourLater()
+      }
+      const { body } = await ask(email)
+      const stopped = await give(body['challenge'], '000000')
+      expect(outcome(stopped)).toEqual(locked)
+      expect(Number(stopped.headers.get('retry-after'))).toBeGreaterThan(80_000)
+      if (!exists) return
+      const { challenge, code } = await codeFor(email)
+      expect(outcome(await give(challenge, code))).toEqual(locked)
+      // Whoever gets in by another way has shown up.
+      const login = { organization: 'acme', email, password }
+      expect((await scene.post('/api/auth/login', login)).status).toBe(200)
+      expect((await give(challenge, code)).status).toBe(200)
+    },
+  )
+})
 
 test('where codes are not allowed none is sent, and an organization that does not exist says the same', async () => {
   const { email } = await scene.person(scene.ids['plain'] ?? '')

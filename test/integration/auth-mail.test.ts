@@ -268,8 +268,13 @@ test('a mail that waited for too long is not sent any more', async () => {
 test('a code is minted when its mail goes out, by whoever keeps its digest', async () => {
   const minted: object[] = []
   const codes = {
-    mint: async (_tx: unknown, request: { subjectId: string }) => {
+    mint: async (request: { subjectId: string }) => {
       minted.push(request)
+      // Whoever holds the mail meanwhile holds one of two connections.
+      await records.client.query(
+        'select from cardea.mails where subject_id = $1 for update nowait',
+        [request.subjectId],
+      )
       return request.subjectId.endsWith('1') ? '012345' : undefined
     },
   }

@@ -1,5 +1,3 @@
-import type { Transaction } from '../../db/transaction.ts'
-
 /** Whom a sign-in code is for. */
 export interface CodeRequest {
   readonly organizationId: string
@@ -11,8 +9,9 @@ export interface CodeRequest {
 /** Makes sign-in codes at the moment in which they are sent: until then there is none, and afterwards only its digest. */
 export interface CodeMinter {
   /**
-   * Writes the digest of a new code in the transaction of its delivery. What was minted for the same before is of no use then.
-   * @returns six digits; undefined when nobody waits for them any more
+   * Writes down the digest of a new code. What was minted for the same before is of no use then. It takes a while, so that no
+   * transaction is to wait for it.
+   * @returns six digits; undefined when nobody is to get them
    */
-  mint(tx: Transaction, request: CodeRequest): Promise<string | undefined>
+  mint(request: CodeRequest): Promise<string | undefined>
 }

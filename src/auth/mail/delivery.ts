@@ -5,7 +5,8 @@ import { forgetOneTimeToken } from '../../db/onetimetoken.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
 import { retryDelay } from '../../domain/mailretry.ts'
 import { auditingDeed } from '../trail.ts'
-import { type PrepareOptions, prepareMail } from './prepare.ts'
+import type { CodeMinter } from './codeminter.ts'
+import { type Codeless, type Prepared, type PrepareOptions, prepareMail } from './prepare.ts'
 import type { Delivery, Smtp } from './smtp.ts'
 
 /** How a mail that was claimed ended, for now or for good. */
@@ -27,6 +28,8 @@ export interface MailReport {
 }
 
 export interface DeliveryOptions extends PrepareOptions {
+  /** Undefined where nobody signs in by a code. */
+  readonly codes: CodeMinter | undefined
   readonly pool: Pool
   readonly smtp: Pick<Smtp, 'send'>
 }
@@ -59,19 +62,30 @@ export class MailDelivery {
         }
         const ready = await prepareMail(tx, mail, organization, this.#options)
         if (ready) return { mail, ...ready }
-        await endMail(tx, id, { state: 'superseded', reason: 'nobody needs it any more' })
-        return { outcome: 'unwanted', template: mail.template } as const
+        return drop(tx, mail)
       },
       [queuedMail(id), mailOrganization],
     )
     if ('outcome' in prepared) return prepared
-    const { mail, letter, digest } = prepared
+    const { mail } = prepared
+    const ready = 'compose' in prepared ? await this.#withCode(mail, prepared) : prepared
+    if (!ready) return writeInOrganization(pool, tenant, (tx) => drop(tx, mail))
+    const { letter, digest } = ready
     // Outside of any transaction: however long the server takes, it holds no row.
     const delivery = await smtp.send(id, mail.recipient, letter)
     return writeInOrganization(pool, tenant, async (tx) => {
       if (delivery.outcome !== 'sent' && digest) await forgetOneTimeToken(tx, digest)
       return record(tx, mail, delivery)
     })
+  }
+
+  async #withCode(
+    { organizationId, subjectId, recipient }: MailRow,
+    { compose }: Codeless,
+  ): Promise<Prepared | undefined> {
+    if (subjectId === null) return undefined
+    const code = await this.#options.codes?.mint({ organizationId, subjectId, recipient })
+    return code === undefined ? undefined : { letter: compose(code) }
   }
 
   /** Lets a mail that failed here come again before its lease is over. @throws whatever PostgreSQL throws */
@@ -81,6 +95,11 @@ export class MailDelivery {
       deferMail(tx, id, later),
     )
   }
+}
+
+async function drop(tx: Transaction, { id, template }: MailRow): Promise<MailReport> {
+  await endMail(tx, id, { state: 'superseded', reason: 'nobody needs it any more' })
+  return { outcome: 'unwanted', template }
 }
 
 async function record(tx: Transaction, mail: MailRow, delivery: Delivery): Promise<MailReport> {

@@ -11,12 +11,9 @@ import { insertOneTimeToken, type TokenPurpose } from '../../db/onetimetoken.ts'
 import type { Transaction } from '../../db/transaction.ts'
 import { digestToken, mintToken, tokenEntropy } from '../../domain/onetimetoken.ts'
 import type { SetLetter } from '../../web/mail/letter.ts'
-import type { CodeMinter } from './codeminter.ts'
 import { composeMail, requestFacts } from './compose.ts'
 
 export interface PrepareOptions {
-  /** Undefined where nobody signs in by a code. */
-  readonly codes: CodeMinter | undefined
   /** Without a slash at the end. */
   readonly publicUrl: string
 }
@@ -29,6 +26,11 @@ const tokens: Partial<Record<MailTemplate, { purpose: TokenPurpose; lifetime: nu
   invitation: { purpose: 'invitation', lifetime: 30 * 24 * hour },
   email_verification: { purpose: 'email_verification', lifetime: 24 * hour },
   password_reset: { purpose: 'password_reset', lifetime: hour },
+}
+
+/** A letter that only lacks its code. */
+export interface Codeless {
+  readonly compose: (code: string) => SetLetter
 }
 
 /** A letter, and the digest of the token that it carries. */
@@ -56,16 +58,16 @@ const subjects: Readonly<Record<MailTemplate, Wanted>> = {
 }
 
 /**
- * Writes the letter of a mail, with a token or a code that is minted for this one attempt: the transaction has its digest, and
- * the letter alone has the text.
+ * Writes the letter of a mail, with a token that is minted for this one attempt: the transaction has its digest, and the letter
+ * alone has the text.
  * @returns undefined when nobody needs the mail any more
  */
 export async function prepareMail(
   tx: Transaction,
   mail: MailRow,
   organization: { readonly name: string; readonly displayName: string } | undefined,
-  { codes, publicUrl }: PrepareOptions,
-): Promise<Prepared | undefined> {
+  { publicUrl }: PrepareOptions,
+): Promise<Prepared | Codeless | undefined> {
   const template = mailTemplates.find((known) => known === mail.template)
   const subject = template && (await subjects[template](tx, mail))
   const from = subject?.organization ?? organization
@@ -78,14 +80,7 @@ export async function prepareMail(
     invitation: subject.invitation,
   }
   if (template === 'email_code') {
-    const { organizationId, subjectId, recipient } = mail
-    const code =
-      subjectId === null
-        ? undefined
-        : await codes?.mint(tx, { organizationId, subjectId, recipient })
-    return code === undefined
-      ? undefined
-      : { letter: composeMail(template, { ...facts, code, ends: mail.expiresAt }) }
+    return { compose: (code) => composeMail(template, { ...facts, code, ends: mail.expiresAt }) }
   }
   const { digest, ...token } = await mint(tx, mail, template, subject)
   return { letter: composeMail(template, { ...facts, ...token }), ...(digest && { digest }) }

@@ -2,7 +2,7 @@ import type { Queryable } from '../../db/credentialindex.ts'
 import { type ClaimedMail, claimMails, mailBacklog } from '../../db/mail.ts'
 import { outagePause } from '../../domain/mailretry.ts'
 import { type AuthLog, reasonOf } from '../log.ts'
-import type { MailDelivery, MailReport } from './delivery.ts'
+import type { MailDelivery, MailOutcome, MailReport } from './delivery.ts'
 import type { MailStatistics } from './statistics.ts'
 
 export interface MailWorkerOptions {
@@ -19,6 +19,9 @@ export interface MailWorkerOptions {
   /** Milliseconds between two looks at how much waits. */
   readonly backlogInterval: number
 }
+
+/** How mails end that never come to the server. */
+const dropping: readonly MailOutcome[] = ['unwanted', 'expired']
 
 /**
  * Takes mails from the queue of all tenants and has them delivered, a few at a time. Every replica has one, and each mail is
@@ -59,16 +62,16 @@ export class MailWorker {
       const most = this.#failures > 0 ? 1 : concurrency
       const found = await this.#round(most)
       if (this.#stopping) return
-      if (this.#failures > 0) {
+      if (this.#failures > 0 && found !== 'dropped') {
         await this.#rest(outagePause(this.#failures, Math.random()), false)
-      } else if (found < most) {
+      } else if (found !== 'dropped' && found < most) {
         await this.#rest(interval * (0.75 + 0.5 * Math.random()), true)
       }
     }
   }
 
-  /** @returns how many mails there were */
-  async #round(most: number): Promise<number> {
+  /** @returns how many mails there were; `dropped` when none of them was for the server, so that there is no reason to rest */
+  async #round(most: number): Promise<number | 'dropped'> {
     const { db, lease, log } = this.#options
     // From here on: what came before is seen by this look.
     this.#woken = Promise.withResolvers()
@@ -77,7 +80,8 @@ export class MailWorker {
       const reports = await Promise.all(claimed.map((mail) => this.#deliver(mail)))
       this.#judge(reports)
       await this.#lookAtBacklog()
-      return claimed.length
+      const dropped = reports.every((report) => report && dropping.includes(report.outcome))
+      return reports.length > 0 && dropped ? 'dropped' : claimed.length
     } catch (error) {
       log.warn({ error: reasonOf(error) }, 'the queue of mails could not be read; later')
       return 0

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { countAttempt, forgettingFailures, takingBackAttempt } from '../../db/signinfailure.ts'
-import { carryOutFor, type Transaction } from '../../db/transaction.ts'
+import { carryOut, carryOutFor, type Transaction } from '../../db/transaction.ts'
 import { type Attempt, type CountedAttempt, countersOf, locks } from '../../domain/lockout.ts'
 import type { SignInRules } from '../../domain/signinrules.ts'
 
@@ -14,20 +14,32 @@ export interface CountedAttempts {
   readonly lockingUntil: Date | undefined
 }
 
-/** Counts an attempt to sign in, or to change a password, by whoever may be somebody else. */
+/**
+ * Counts an attempt to sign in, or to change a password, by whoever may be somebody else. One that is not judged counts for the
+ * address alone, from where it goes on.
+ */
 export async function beginAttempt(
   tx: Transaction,
   organizationId: string,
   attempt: Attempt,
   { lockout }: SignInRules,
 ): Promise<CountedAttempts> {
-  const seconds = Math.max(1, Math.ceil(lockout.duration / 1000))
-  const counted = await countAttempt(tx, organizationId, countersOf(attempt, lockout), seconds)
-  const lockedFor = counted.find((each) => each.lockedFor !== undefined)?.lockedFor
-  const locking = counted.some((each) => each.counter.kind !== 'address' && locks(each))
-  const until = new Date(Date.now() + seconds * 1000)
-  const lockingUntil = locking && lockedFor === undefined ? until : undefined
-  return { organizationId, counted, lockedFor, lockingUntil }
+  const counted = await countAttempt(tx, organizationId, countersOf(attempt, lockout))
+  const waits = counted.flatMap(({ lockedFor }) => lockedFor ?? [])
+  const whose = counted.filter(({ counter }) => counter.kind !== 'address')
+  if (waits.length === 0) {
+    const seconds = whose.filter(locks).map(({ counter }) => counter.duration)
+    const until =
+      seconds.length > 0 ? new Date(Date.now() + Math.max(...seconds) * 1000) : undefined
+    return { organizationId, counted, lockedFor: undefined, lockingUntil: until }
+  }
+  const unjudged = whose.filter(({ lockedFor }) => lockedFor === undefined)
+  if (unjudged.length > 0) {
+    const statements = unjudged.map(({ counter }) => takingBackAttempt(counter))
+    await carryOut(tx, statements, [])
+  }
+  const kept = counted.filter((each) => !unjudged.includes(each))
+  return { organizationId, counted: kept, lockedFor: Math.max(...waits), lockingUntil: undefined }
 }
 
 /** It was right: the account's and the device's failures are forgotten, and the address has one less. */

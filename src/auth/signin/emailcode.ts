@@ -1,5 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Pool } from 'pg'
+import { deviceOf } from '../../db/device.ts'
 import {
   codeOfChallenge,
   insertChallenge,
@@ -33,6 +34,8 @@ import type { Client, Refused, SessionKind, SignIn } from '../people.ts'
 import type { SessionStarter } from '../session/start.ts'
 import { auditingDeed } from '../trail.ts'
 import { familiarTo, letIn } from './arrival.ts'
+import { beginAttempt, type CountedAttempts, endingAttempt, withdrawAttempt } from './attempts.ts'
+import { digestOfDevice } from './device.ts'
 import { evenly } from './evenly.ts'
 import { recordFailure } from './failure.ts'
 import { nowhere, type Organizations, organizationMeant } from './organizations.ts'
@@ -52,7 +55,10 @@ const noCode = Buffer.alloc(32)
 
 /** A try that was counted. */
 interface Try {
+  readonly attempt: CountedAttempts
   readonly challengeId: string
+  /** For which the code was asked, with an account or without. */
+  readonly email: string
   /** What is stored of the code; undefined: none was sent. */
   readonly stored: Buffer | undefined
   readonly account: Account | undefined
@@ -69,7 +75,10 @@ export class EmailCodeSignIn {
     this.#options = options
   }
 
-  /** For an address without an account everything is as for others, and no mail is sent. */
+  /**
+   * For an address without an account everything is as for others, up to a mail in the queue; whoever makes its code tells, and
+   * then it is not sent.
+   */
   async request(request: Parameters<SignIn['requestCode']>[0]): ReturnType<SignIn['requestCode']> {
     const { organizations, organizationHosts } = this.#options
     const email = canonicalEmail(request.email)
@@ -90,19 +99,23 @@ export class EmailCodeSignIn {
     if (!presented) return failed
     if (!starter.available(kind)) return { refused: 'signing_unavailable' }
     if (hasher.full) return { refused: 'busy', retryAfter: 2 }
-    const counted = await this.#try(presented)
-    if (!counted) return failed
-    const { challengeId, stored, account } = counted
+    const tried = await this.#try(presented, client)
+    if (!tried) return failed
+    const { attempt, challengeId, stored, account } = tried
+    // Nothing is judged, and nothing computed: whose account it is does not come into it.
+    if (attempt.lockedFor !== undefined)
+      return { refused: 'account_locked', retryAfter: attempt.lockedFor }
     const made = await hasher.derive(readEmailCode(request.code) ?? '', presented.digest)
     const { organizationId } = presented
     if ('refused' in made) {
+      await withdrawAttempt(pool, attempt)
       await writeInOrganization(pool, { organizationId, actor }, (tx) =>
         takeBackTry(tx, challengeId),
       )
       return made
     }
     const right = timingSafeEqual(made.derived, stored ?? noCode)
-    if (!right || !stored || !account) return this.#fail(organizationId, account, client)
+    if (!right || !stored || !account) return this.#fail(tried, client)
     const session = await writeInOrganization(
       pool,
       { organizationId, actor },
@@ -111,11 +124,13 @@ export class EmailCodeSignIn {
         // Whoever has the code reads the mail of that address.
         if (!account.suspended) await verifyUser(tx, account.id)
         const arrival = { organizationId, user: account, methods: ['otp'], kind, client }
-        return letIn(tx, starter, arrival, before)
+        return letIn(tx, starter, arrival, before, endingAttempt(attempt))
       },
       [holdingUser(account.id), familiarTo(account.id)],
     )
-    return session ?? this.#fail(organizationId, account, client)
+    return (
+      session ?? this.#fail({ ...tried, attempt: { ...attempt, lockingUntil: undefined } }, client)
+    )
   }
 
   async #challenge(
@@ -128,53 +143,60 @@ export class EmailCodeSignIn {
     return writeInOrganization(
       this.#options.pool,
       { organizationId, actor },
-      async (tx, organization, account) => {
+      async (tx, organization, account, deviceId) => {
         const { methods } = signInRules(organization?.settings ?? {})
         if (!methods.includes('EmailCode')) return { refused: 'sign_in_method_not_allowed' }
         const { lifetime, window } = emailCode
         const id = newId()
         const subjectId = account?.id ?? subjectOfNobody(organizationId, email)
-        const challenge = { organizationId, id, subjectId, digest, lifetime }
+        const challenge = { organizationId, id, subjectId, email, deviceId, digest, lifetime }
         if (!(await insertChallenge(tx, challenge, emailCode))) {
           return { refused: 'too_many_requests', retryAfter: window }
         }
-        const recipient = account?.suspended === false ? account : undefined
-        await carryOut(tx, asking(organizationId, { email, account: recipient, id }, client), [])
+        await carryOut(tx, asking(organizationId, { email, account, id }, client), [])
         return { challenge: text }
       },
-      [theirOrganization, accountByEmail(email)],
+      [theirOrganization, accountByEmail(email), deviceOf(email, digestOfDevice(client.device))],
     )
   }
 
-  async #try({ organizationId, digest }: PresentedToken): Promise<Try | undefined> {
+  /** Counts a try, of the challenge and of whoever tries, unless that is locked. */
+  async #try(
+    { organizationId, digest }: PresentedToken,
+    { address, device }: Client,
+  ): Promise<Try | undefined> {
     return writeInOrganization(
       this.#options.pool,
       { organizationId, actor },
       async (tx, organization) => {
-        const { methods } = signInRules(organization?.settings ?? {})
-        if (!organization || !methods.includes('EmailCode')) return undefined
+        const rules = signInRules(organization?.settings ?? {})
+        if (!organization || !rules.methods.includes('EmailCode')) return undefined
         const challenge = await tryChallenge(tx, digest, emailCode.tries)
         if (!challenge) return undefined
-        const { id: challengeId, subjectId } = challenge
+        const { id: challengeId, subjectId, email } = challenge
+        const [deviceId] = await carryOut(tx, [], [deviceOf(email, digestOfDevice(device))])
+        const whose = { email, deviceId, address, byCode: true }
+        const attempt = await beginAttempt(tx, organizationId, whose, rules)
+        if (attempt.lockedFor !== undefined) await takeBackTry(tx, challengeId)
         const stored = await codeOfChallenge(tx, challengeId)
-        return { challengeId, stored, account: await accountById(tx, subjectId) }
+        const account = await accountById(tx, subjectId)
+        return { attempt, challengeId, email, stored, account }
       },
       [theirOrganization],
     )
   }
 
   async #fail(
-    organizationId: string,
-    account: Account | undefined,
+    { attempt, email, account }: Try,
     client: Client,
   ): Promise<Refused<'sign_in_failed'>> {
-    const attempt = { organizationId, counted: [], lockedFor: undefined, lockingUntil: undefined }
-    const who = { email: account?.email ?? '', userId: account?.id }
-    await recordFailure(this.#options.pool, { attempt, ...who, reason: 'wrong_code', client })
+    const failure = { attempt, email, userId: account?.id, reason: 'wrong_code', client } as const
+    await recordFailure(this.#options.pool, failure)
     return failed
   }
 }
 
+/** What is written for whoever asks for a code. What cannot be an address is nobody's, and is not written to. */
 function asking(
   organizationId: string,
   { email, account, id }: { email: string; account: Account | undefined; id: string },
@@ -188,11 +210,11 @@ function asking(
     requestId,
     detail: { address },
   })
-  if (!account) return [asked]
+  if (email === '') return [asked]
   const mail = mailing({
     organizationId,
     template: 'email_code',
-    recipient: account.email,
+    recipient: email,
     subjectId: id,
     arguments: { at: new Date().toISOString(), ...(address !== undefined && { address }) },
     usefulFor: emailCode.lifetime,

@@ -63,6 +63,7 @@ export function registerCode(context: FastifyInstance, options: PageOptions): vo
     const started = await people.signIn.withCode({ challenge, code, kind: 'browser', client })
     if (!isRefused(started)) return enter(reply, started, state.returnTo, options)
     const wrong = { field: 'code', message: 'This code is not right, or not any more.' }
-    return sendFaulty(reply, page(request, state, { faults: [wrong] }), started)
+    const told = started.refused === 'sign_in_failed' ? [wrong] : faultsOf(started)
+    return sendFaulty(reply, page(request, state, { faults: told }), started)
   })
 }
