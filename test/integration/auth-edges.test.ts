@@ -574,6 +574,60 @@ describe('whoever is not signed in (ASVS 2.4.1, 6.3.1)', () => {
   })
 })
 
+describe('whoever is signed in (ASVS 2.4.1)', () => {
+  const arrive = async (email: string) => {
+    const person = await aPerson(records, acme, { email })
+    const [replica] = await openReplicas(database, records, 1)
+    const { session } = await signIn(replica, person, 'browser')
+    await replica.close()
+    const mine = { ...own, cookie: `__Host-cardea_session=${session.cookie}` }
+    await eventually(() => statusOf('/api/auth/me', mine)).toBe(200)
+    return mine
+  }
+  const rename = (who: Headers, n: number) =>
+    through(
+      '/api/auth/me',
+      { ...json, ...who, 'x-forwarded-for': `198.51.105.${n}` },
+      'PATCH',
+      '{"name":"Ada"}',
+    )
+
+  test('makes sixty changes a minute, from wherever, and looks at as much as they like', async () => {
+    const who = await arrive('busy@acme.example')
+    const answers = await Promise.all(Array.from({ length: 70 }, (_, n) => rename(who, n)))
+    const limited = answers.filter(({ status }) => status === 429)
+    expect(limited).toHaveLength(10)
+    const [answer] = limited
+    expect(codeOf(answer?.body ?? '')).toBe('too_many_requests')
+    expect(answer?.header('ratelimit-policy')).toBe('"person";q=60;w=60')
+    expect(Number(answer?.header('retry-after'))).toBeGreaterThan(0)
+    expect(await statusOf('/api/auth/me', who)).toBe(200)
+    const other = await arrive('calm@acme.example')
+    expect((await rename(other, 1)).status).toBe(200)
+  })
+
+  test('changes the password ten times a minute, by the API and by the page', async () => {
+    const who = await arrive('eager@acme.example')
+    const change = (n: number) =>
+      n % 2 === 0
+        ? through(
+            '/api/auth/password',
+            { ...json, ...who },
+            'POST',
+            JSON.stringify({ current: 'x', password: 'seven purple lanterns adrift' }),
+          )
+        : through('/account/password', { ...form, ...who }, 'POST', 'current=x&password=y')
+    const limited: boolean[] = []
+    for (let n = 0; n < 14; n++) {
+      const { status, body, header } = await change(n)
+      limited.push(status === 429 && body.includes('too_many_requests'))
+      expect(header('ratelimit-policy')).toBe('"password";q=10;w=60')
+    }
+    expect(limited).toEqual(Array.from({ length: 14 }, (_, n) => n >= 10))
+    expect((await rename(who, 1)).status).toBe(200)
+  })
+})
+
 describe('looking changes nothing (ASVS 3.5.3)', () => {
   const state = async () =>
     Promise.all(

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PasswordService, type PasswordServiceOptions } from '../../src/auth/password/passwords.ts'
+import type { Person } from '../../src/auth/people.ts'
+import { openPool } from '../../src/db/pool.ts'
 import { sessionCookie } from '../../src/domain/session.ts'
 import { eventually } from '../support/authservice.ts'
 import {
@@ -195,6 +198,40 @@ test('nobody is sent more than five mails an hour, and whoever asks is not told'
   expect(resets(email)).toBe(5)
 })
 
+const waiting = ({ id }: PersonRecord) =>
+  scene.rows(
+    "select from cardea.mails where subject_id = $1 and template = 'password_reset' and state = 'queued'",
+    id,
+  )
+const askFrom = (n: number, { email }: PersonRecord) =>
+  scene.post(
+    '/api/auth/password-reset/request',
+    { organization: 'acme', email },
+    { at: n % 2, from: `10.5.${n}.1` },
+  )
+
+test('however many ask at once, on two replicas, five mails an hour go to one person', async () => {
+  const person = await scene.person(acme)
+  for (let round = 0; round < 7; round++) {
+    await Promise.all(Array.from({ length: 30 }, (_, n) => askFrom(n, person)))
+    await eventually(async () => (await waiting(person)).length).toBe(0)
+  }
+  expect(resets(person.email)).toBe(5)
+})
+
+test('of a hundred requests at once one mail waits', async () => {
+  const person = await scene.person(acme)
+  // Nobody takes it out of the queue meanwhile.
+  await scene.rows(
+    `create function public.hold() returns trigger language plpgsql as
+       $$ begin new.next_attempt_at := now() + interval '1 day'; return new; end $$;
+     create trigger hold before insert on cardea.mails for each row execute function public.hold()`,
+  )
+  await Promise.all(Array.from({ length: 100 }, (_, n) => askFrom(n, person)))
+  expect(await waiting(person)).toHaveLength(1)
+  await scene.rows('drop trigger hold on cardea.mails')
+})
+
 describe('a password that its owner changes', () => {
   const arrive = async (fields = {}) => {
     const person = await scene.person(acme, fields)
@@ -239,6 +276,35 @@ describe('a password that its owner changes', () => {
       expect(outcome(await change(cookies, next, next))).toEqual([403, 'password_wrong'])
     }
     expect(outcome(await change(cookies, password, next))).toEqual([429, 'account_locked'])
+  })
+
+  test('is not even looked at while it is locked: what is refused anyway costs no hash', async () => {
+    const { id, email } = await scene.person(acme)
+    const pool = openPool({
+      connectionString: scene.database.authUrl,
+      applicationName: 'test',
+      log: { info: () => {}, warn: () => {} },
+    })
+    let hashes = 0
+    const passwords = new PasswordService({
+      pool,
+      hasher: {
+        verify: async () => {
+          hashes++
+          return { matches: false, outdated: false }
+        },
+      },
+    } as unknown as PasswordServiceOptions)
+    const person = { organizationId: acme, userId: id, email } as Person
+    const client = { address: '192.0.2.1', userAgent: '', device: undefined, requestId: 'test' }
+    const answers = []
+    for (let n = 0; n < 8; n++) {
+      answers.push(await passwords.change(person, 'x', next, client))
+    }
+    await pool.end()
+    const locked = { refused: 'account_locked', retryAfter: expect.any(Number) }
+    expect(answers.slice(4)).toEqual([{ refused: 'password_wrong' }, locked, locked, locked])
+    expect(hashes).toBe(5)
   })
 
   test('makes the mails of a reset useless', async () => {

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { canonicalEmail } from '../../domain/email.ts'
 import { networkOfClient } from '../../domain/lockout.ts'
 import type { ClientAddresses } from '../check/clientaddress.ts'
+import type { SessionCredential } from '../index/session.ts'
 import type { Windows } from '../ratelimit/window.ts'
 import { RefusalError } from '../refusal.ts'
 import { addressOf } from './client.ts'
@@ -17,15 +18,18 @@ export interface RateLimitOptions {
 /** Milliseconds. */
 const minute = 60_000
 /** In a minute. Behind one address there may be a company. */
-const most = { read: 600, change: 120, account: 60 } as const
+const most = { read: 600, change: 120, account: 60, person: 60, password: 10 } as const
 /** As many times as much where a proxy does not say who asks: all of its clients share one limit. */
 const crowd = 10
 
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>
 
+/** Where people change their password, which is work for the processes that hash. */
+const passwordRoutes = new Set(['/api/auth/password', '/account/password'])
+
 /**
- * Limits whoever is not signed in: by the client's network, before a body is read, and then by the account that the body
- * names, for each network apart. A limit of an account that all networks shared would be anybody's to use up, and shut its
+ * Limits the changes of whoever is signed in by who they are, wherever they ask from, and everything of whoever is not: by the
+ * client's network, before a body is read, and then by the account that the body names, for each network apart. A limit of an account that all networks shared would be anybody's to use up, and shut its
  * owner out; what all of them do to one account is bounded where it is known whose device asks, in PostgreSQL.
  */
 export async function registerRateLimits(
@@ -47,12 +51,26 @@ export async function registerRateLimits(
     keyGenerator: (request) =>
       `account:${hash('sha256', accountOf(request, addresses) ?? '', 'base64url')}`,
   })
+  const byPerson = framework.createRateLimit({
+    timeWindow: minute,
+    max: most.person,
+    keyGenerator: (request) => `person:${userOf(request)}`,
+  })
+  const byOwner = framework.createRateLimit({
+    timeWindow: minute,
+    max: most.password,
+    keyGenerator: (request) => `password:${userOf(request)}`,
+  })
   framework.addHook('preParsing', async (request, reply) => {
-    if (isSignedIn(request)) return
-    await limit(byAddress, 'address', request, reply)
+    if (userOf(request) === undefined) return limit(byAddress, 'address', request, reply)
+    if (isRead(request)) return
+    await limit(byPerson, 'person', request, reply)
+    if (passwordRoutes.has(request.routeOptions.url ?? '')) {
+      await limit(byOwner, 'password', request, reply)
+    }
   })
   framework.addHook('preHandler', async (request, reply) => {
-    if (isSignedIn(request) || accountOf(request, addresses) === undefined) return
+    if (userOf(request) !== undefined || accountOf(request, addresses) === undefined) return
     await limit(byAccount, 'account', request, reply)
   })
 }
@@ -81,9 +99,9 @@ function isRead({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** Those who are known are limited as themselves. */
-function isSignedIn(request: FastifyRequest): boolean {
-  return request.getDecorator('session') !== null
+/** The id of the user who is signed in, which no other user of any organization has. */
+function userOf(request: FastifyRequest): string | undefined {
+  return request.getDecorator<SessionCredential | null>('session')?.user.id
 }
 
 /**
