@@ -2,7 +2,7 @@
  * Takes the pictures of docs/images: every page, light and dark, on a desktop and on a phone. The pages stand on services that
  * answer the same each time, so that a picture changes only when its page does.
  *
- *     node hack/screenshots.ts
+ *     node hack/screenshots.ts [NAME...]
  */
 
 import { existsSync } from 'node:fs'
@@ -15,6 +15,8 @@ import { ensureDebianPackage } from './local/debian.ts'
 import { ROOT } from './local/place.ts'
 import { terminalProgress } from './local/progress.ts'
 
+/** None: all. */
+const wanted = process.argv.slice(2)
 const themes = ['light', 'dark'] as const
 const devices = {
   desktop: { width: 1280, height: 800 },
@@ -30,6 +32,7 @@ const browser = await launchBrowser()
 for (const [device, viewport] of Object.entries(devices)) {
   for (const colorScheme of themes) {
     for (const [name, scene] of Object.entries(pageScenes)) {
+      if (wanted.length > 0 && !wanted.includes(name)) continue
       const { app, setting } = await createPages()
       setting.publicUrl = await app.listen({ host: '127.0.0.1', port: 0 })
       const options = { viewport, colorScheme, javaScriptEnabled: false }

@@ -57,9 +57,12 @@ test('of one network twenty things that need a hash are under way, of whatever k
     (from: Client) => people.invitations.accept('co_x', { name: 'x', password: 'x' }, from),
   ]
   const network = (n: number) => client(`2001:db8:0:1::${n + 1}`)
-  const all = Array.from({ length: 20 }, (_, n) => kinds[n % kinds.length]?.(network(n)))
+  const all: Promise<unknown>[] = []
+  for (let n = 0; all.length < 20; n++) {
+    for (const kind of kinds.slice(0, 20 - all.length)) all.push(kind(network(n)))
+  }
   for (const kind of kinds) expect(await kind(network(30))).toEqual(busy)
-  all.push(kinds[0]?.(client('2001:db8:0:2::1')))
+  all.push(people.passwords.reset('co_x', 'x', client('2001:db8:0:2::1')))
   expect(underWay()).toBe(21)
   for (const end of ends) end()
   await Promise.all(all)
