@@ -109,6 +109,20 @@ test('while the server is away one mail at a time is tried, ever later, however 
   expect(logged).toEqual(['the mail server takes nothing; mails wait'])
 })
 
+test('while the server is away, mails that are not for it hold up none that is', async () => {
+  queue = mails(50)
+  end = async ({ id }) =>
+    id === 'mail-0' || id === 'mail-49'
+      ? { outcome: 'unreachable', reason: 'ESOCKET' }
+      : { outcome: id.endsWith('1') ? 'expired' : 'unwanted' }
+  worker.start()
+  await pass(0)
+  expect(claims).toEqual([4])
+  await pass(1000)
+  expect(queue).toEqual([])
+  expect(claims).toEqual([4, ...Array.from({ length: 46 }, () => 1)])
+})
+
 test('once it takes one again, all that wait go', async () => {
   queue = mails(8)
   let away = true

@@ -21,7 +21,7 @@ export interface MailWorkerOptions {
 }
 
 /** How mails end that never come to the server. */
-const dropping: readonly MailOutcome[] = ['unwanted', 'expired']
+const dropping: ReadonlySet<MailOutcome> = new Set(['unwanted', 'expired'])
 
 /**
  * Takes mails from the queue of all tenants and has them delivered, a few at a time. Every replica has one, and each mail is
@@ -80,7 +80,7 @@ export class MailWorker {
       const reports = await Promise.all(claimed.map((mail) => this.#deliver(mail)))
       this.#judge(reports)
       await this.#lookAtBacklog()
-      const dropped = reports.every((report) => report && dropping.includes(report.outcome))
+      const dropped = reports.every((report) => report && dropping.has(report.outcome))
       return reports.length > 0 && dropped ? 'dropped' : claimed.length
     } catch (error) {
       log.warn({ error: reasonOf(error) }, 'the queue of mails could not be read; later')
