@@ -294,3 +294,41 @@ test('what is over is forgotten after a month, and nothing that lives', async ()
   expect(await rowOf(live.session.sessionId)).toBeDefined()
   expect(await rowOf(old.session.sessionId)).toBeUndefined()
 })
+
+test('of thousands that are over, some go at a time, and no replica is told of any', async () => {
+  const person = await aPerson(records, organization)
+  const live = await signIn(replica, person, 'browser')
+  const { rows } = await records.client.query<{ id: string }>(
+    `insert into cardea.sessions (organization_id, user_id, kind, digest, methods, idle_timeout, expires_at, revoked_at)
+     select $1, $2, 'browser', sha256(n::text::bytea), '{pwd}', 60,
+       case when n % 2 = 0 then now() - interval '31 days' else now() + interval '1 day' end,
+       case when n % 2 = 1 then now() - interval '31 days' end
+     from generate_series(1, 5000) n returning id`,
+    [person.organizationId, person.userId],
+  )
+  const ids = rows.map(({ id }) => id)
+  const told = async () =>
+    (
+      await records.client.query<{ of: number }>(
+        `select count(*)::integer as of from cardea.changes where record_id = any ($1::uuid[])`,
+        [ids],
+      )
+    ).rows[0]?.of
+  const before = await told()
+  const went: number[] = []
+  do went.push(await prunePeople(replica.pool, 30))
+  while (went.at(-1) !== 0)
+  expect(went).toEqual([2000, 2000, 1000, 0])
+  expect(await told()).toBe(before)
+  expect(await rowOf(live.session.sessionId)).toBeDefined()
+})
+
+test('a session that is taken away while it lives is told to the replicas', async () => {
+  const { session } = await signIn(replica, await aPerson(records, organization), 'browser')
+  await records.client.query('delete from cardea.sessions where id = $1', [session.sessionId])
+  const { rows } = await records.client.query(
+    'select concept from cardea.changes where record_id = $1',
+    [session.sessionId],
+  )
+  expect(rows).toEqual([{ concept: 'session' }, { concept: 'session' }])
+})

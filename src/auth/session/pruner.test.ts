@@ -39,3 +39,17 @@ test.each([
     expect(times).toBe(2)
   },
 )
+
+test('it is asked again until nothing is left, and no more once it is stopped', async () => {
+  const left = [2000, 300, 0, 2000, 2000]
+  const query = async () => {
+    const dropped = left.shift()
+    if (left.length === 1) pruner.stop()
+    return { rows: [{ dropped: `${dropped}` }] }
+  }
+  const pruner = new Pruner({ pool: { query } as unknown as Pool, log, random: () => 0 })
+  await pruner.prune()
+  expect(left).toEqual([2000, 2000])
+  await pruner.prune()
+  expect(left).toEqual([2000])
+})

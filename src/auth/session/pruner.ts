@@ -6,6 +6,8 @@ import { type AuthLog, reasonOf } from '../log.ts'
 const hour = 3_600_000
 /** Days for which somebody may ask what a session was, or what became of a mail. */
 const kept = 30
+/** Of some thousand rows each. What is left then goes an hour later. */
+const rounds = 1000
 
 export interface PrunerOptions {
   readonly pool: Pool
@@ -18,6 +20,7 @@ export interface PrunerOptions {
 export class Pruner {
   readonly #options: PrunerOptions
   #timer: NodeJS.Timeout | undefined
+  #stopped = false
 
   constructor(options: PrunerOptions) {
     this.#options = options
@@ -32,13 +35,16 @@ export class Pruner {
   }
 
   stop(): void {
+    this.#stopped = true
     clearTimeout(this.#timer)
   }
 
   /** Never rejects. */
   async prune(): Promise<void> {
     try {
-      await prunePeople(this.#options.pool, kept)
+      for (let round = 0; round < rounds && !this.#stopped; round++) {
+        if ((await prunePeople(this.#options.pool, kept)) === 0) return
+      }
     } catch (error) {
       const detail = { error: reasonOf(error) }
       this.#options.log.warn(detail, 'what is over could not be forgotten')

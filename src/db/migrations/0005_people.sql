@@ -199,13 +199,17 @@ end $$;
 create trigger changes after insert or delete or update of email, groups, email_verified_at, suspended_at, sessions_revoked_before on cardea.users
   for each row execute function cardea.record_change('user', 'organization_id', 'id');
 -- Not when it was last seen: every request of a company would be a change.
-create trigger changes after insert or delete or update of digest, expires_at, idle_timeout, revoked_at on cardea.sessions
+create trigger changes after insert or update of digest, expires_at, idle_timeout, revoked_at on cardea.sessions
   for each row execute function cardea.record_change('session', 'organization_id', 'id');
+-- Nor when one goes that is over: no replica lets anybody in with it, and a great many go at once.
+create trigger removals after delete on cardea.sessions
+  for each row when (old.revoked_at is null and old.expires_at > now())
+  execute function cardea.record_change('session', 'organization_id', 'id');
 create trigger changes after insert or delete on cardea.revoked_access_tokens
   for each row execute function cardea.record_change('access_token', 'organization_id', 'jti');
 
 -- The auth service makes organizations (self-service) and gives roles, but touches nothing that a resource declares.
-grant select (display_name, domains, owners, management, managed_by, api_key_prefix, created_at) on cardea.organizations to cardea_auth;
+grant select (display_name, domains, owners, management, managed_by, created_at) on cardea.organizations to cardea_auth;
 grant insert (id, name, display_name, domains, owners, settings, managed_by) on cardea.organizations to cardea_auth;
 grant select on cardea.roles to cardea_auth;
 grant select (display_name) on cardea.projects to cardea_auth;
@@ -353,25 +357,40 @@ begin atomic
      where r.network = recent_registrations.network and r.created_at > now() - make_interval(secs => recent_registrations.seconds));
 end;
 
--- Forgets what is over and of no use to anybody. `keep`: how long ended sessions and invitations, and delivered mails, stay to be looked at.
-create function cardea.prune_people(keep interval) returns void
+-- Forgets what is over and of no use to anybody, at most so many rows: whoever asks comes again until nothing went. Answers how many
+-- did. `keep`: how long ended sessions and invitations, and delivered mails, stay to be looked at.
+create function cardea.prune_people(keep interval, most bigint) returns bigint
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  dropped bigint := 0;
+  went bigint;
+  rule text[];
 begin
   -- Whatever is asked for, nothing goes that is not over: a time to keep that is negative would end live sessions.
   keep := greatest(keep, interval '1 day');
   -- One replica at a time; the others have nothing to do.
   if not pg_try_advisory_xact_lock(hashtextextended('cardea.prune_people', 0)) then
-    return;
+    return 0;
   end if;
-  delete from cardea.registrations r where r.expires_at < now() - interval '1 hour';
-  delete from cardea.one_time_tokens t where t.expires_at < now() - interval '1 day';
-  delete from cardea.refresh_tokens t where t.expires_at < now() - interval '1 day';
-  delete from cardea.revoked_access_tokens t where t.expires_at < now() - interval '1 hour';
-  delete from cardea.sign_in_failures f where f.failed_at < now() - interval '1 day' and coalesce(f.locked_until < now(), true);
-  delete from cardea.devices d where d.last_seen_at < now() - interval '400 days';
-  delete from cardea.sessions s where least(s.expires_at, coalesce(s.revoked_at, s.last_seen_at + make_interval(secs => s.idle_timeout))) < now() - keep;
-  delete from cardea.invitations i where least(i.expires_at, i.accepted_at, i.revoked_at) < now() - keep;
-  delete from cardea.mails m where (m.state <> 'queued' or m.expires_at < now()) and m.created_at < now() - keep;
+  -- Refresh tokens before sessions, which take along what is left of them.
+  foreach rule slice 1 in array array[
+    ['registrations', 'organization_id', $sql$expires_at < now() - interval '1 hour'$sql$],
+    ['one_time_tokens', 'organization_id, id', $sql$expires_at < now() - interval '1 day'$sql$],
+    ['refresh_tokens', 'organization_id, id', $sql$expires_at < now() - interval '1 day'$sql$],
+    ['revoked_access_tokens', 'organization_id, jti', $sql$expires_at < now() - interval '1 hour'$sql$],
+    ['sign_in_failures', 'organization_id, kind, subject', $sql$failed_at < now() - interval '1 day' and coalesce(locked_until < now(), true)$sql$],
+    ['devices', 'organization_id, id', $sql$last_seen_at < now() - interval '400 days'$sql$],
+    ['sessions', 'organization_id, id', $sql$least(expires_at, coalesce(revoked_at, last_seen_at + make_interval(secs => idle_timeout))) < now() - $1$sql$],
+    ['invitations', 'organization_id, id', $sql$least(expires_at, accepted_at, revoked_at) < now() - $1$sql$],
+    ['mails', 'organization_id, id', $sql$(state <> 'queued' or expires_at < now()) and created_at < now() - $1$sql$]
+  ] loop
+    execute format('delete from cardea.%1$I where (%2$s) in (select %2$s from cardea.%1$I where %3$s limit $2)', rule[1], rule[2], rule[3])
+      using keep, most - dropped;
+    get diagnostics went = row_count;
+    dropped := dropped + went;
+    exit when dropped >= most;
+  end loop;
+  return dropped;
 end $$;
 
 -- The index of organizations knows by which domains their people come, who the resource names as owners, which origins may
@@ -391,18 +410,18 @@ end;
 
 revoke all on function cardea.index_sessions(uuid[]), cardea.index_sessions_page(uuid, integer), cardea.find_sessions_by_digest(bytea[]),
   cardea.index_users(uuid[]), cardea.index_revoked_access_tokens(uuid[]), cardea.record_session_activity(jsonb), cardea.session_places(uuid[]),
-  cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.recent_registrations(text, bytea, integer), cardea.prune_people(interval),
+  cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.recent_registrations(text, bytea, integer), cardea.prune_people(interval, bigint),
   cardea.index_organizations(uuid[]) from public;
 grant execute on function cardea.index_sessions(uuid[]), cardea.index_sessions_page(uuid, integer), cardea.find_sessions_by_digest(bytea[]),
   cardea.index_users(uuid[]), cardea.index_revoked_access_tokens(uuid[]), cardea.record_session_activity(jsonb), cardea.session_places(uuid[]),
-  cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.recent_registrations(text, bytea, integer), cardea.prune_people(interval),
+  cardea.claim_mails(integer, integer), cardea.mail_backlog(), cardea.recent_registrations(text, bytea, integer), cardea.prune_people(interval, bigint),
   cardea.index_organizations(uuid[]) to cardea_auth;
 do $$
 declare
   signature text;
 begin
   foreach signature in array array['index_sessions(uuid[])', 'index_sessions_page(uuid, integer)', 'find_sessions_by_digest(bytea[])', 'index_users(uuid[])',
-    'index_revoked_access_tokens(uuid[])', 'record_session_activity(jsonb)', 'session_places(uuid[])', 'claim_mails(integer, integer)', 'mail_backlog()', 'recent_registrations(text, bytea, integer)', 'prune_people(interval)',
+    'index_revoked_access_tokens(uuid[])', 'record_session_activity(jsonb)', 'session_places(uuid[])', 'claim_mails(integer, integer)', 'mail_backlog()', 'recent_registrations(text, bytea, integer)', 'prune_people(interval, bigint)',
     'index_organizations(uuid[])'] loop
     execute format('alter function cardea.%s owner to cardea_index', signature);
   end loop;
