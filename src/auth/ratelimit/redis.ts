@@ -42,7 +42,8 @@ export class SharedWindows implements Windows {
   readonly #redis: Redis
   readonly #memory = new MemoryWindows(mostInMemory)
   readonly #log: AuthLog
-  #away = false
+  /** Undefined before the server was heard of. */
+  #together: boolean | undefined
   #askAgainAt = 0
 
   constructor({ host, port, tls, login, database }: RedisServer, log: AuthLog) {
@@ -73,7 +74,7 @@ export class SharedWindows implements Windows {
 
   /** Whether the server answers, as far as was seen last. */
   get together(): boolean {
-    return !this.#away
+    return this.#together === true
   }
 
   start(): void {
@@ -98,16 +99,16 @@ export class SharedWindows implements Windows {
 
   #lost(error: unknown): void {
     this.#askAgainAt = performance.now() + pause
-    if (this.#away) return
-    this.#away = true
+    if (this.#together === false) return
+    this.#together = false
     const detail = { error: reasonOf(error) }
     this.#log.warn(detail, 'Redis is away: each replica counts for itself')
   }
 
   #found(): void {
     this.#askAgainAt = 0
-    if (!this.#away) return
-    this.#away = false
-    this.#log.info({}, 'Redis is back: all replicas count together')
+    const former = this.#together
+    this.#together = true
+    if (former === false) this.#log.info({}, 'Redis is back: all replicas count together')
   }
 }
