@@ -47,7 +47,7 @@ async function comeWith(options: Parameters<typeof visit>[2]): Promise<void> {
 }
 
 describe.each(Object.entries(pageScenes))('the page %s', (_name, scene) => {
-  it('has a language, a title, one heading above the others and a name for all that can be used', async () => {
+  it('has a language, a title, one heading, a name for all that can be used, and no need to scroll sideways', async () => {
     await scene(visitor, setting)
     expect(await visitor.page.evaluate(inspection)).toEqual({
       lang: 'en',
@@ -60,11 +60,7 @@ describe.each(Object.entries(pageScenes))('the page %s', (_name, scene) => {
       unknownPurpose: [],
     })
     expect(complaints).toEqual([])
-  })
-
-  it('needs no scrolling sideways on the narrowest screen', async () => {
     await visitor.page.setViewportSize(narrowest)
-    await scene(visitor, setting)
     const width = await visitor.page.evaluate('document.documentElement.scrollWidth')
     expect(width).toBeLessThanOrEqual(narrowest.width)
   })
@@ -135,7 +131,9 @@ describe('by the keyboard alone', () => {
 
   /** A page puts the focus where it begins a moment after it is there. */
   async function focusIsOn(id: string): Promise<void> {
-    await expect.poll(() => visitor.page.evaluate('document.activeElement?.id')).toBe(id)
+    await expect
+      .poll(() => visitor.page.evaluate('document.activeElement?.id'), { timeout: 10_000 })
+      .toBe(id)
   }
 
   async function tabTo(name: string): Promise<void> {
