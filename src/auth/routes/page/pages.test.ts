@@ -96,6 +96,16 @@ describe('signing in', () => {
     expect(answer.body).toContain('Try again in 14 minutes.')
   })
 
+  it('says how long codes are locked, and not that the code is wrong', async () => {
+    await identify()
+    await browser.post('/login/code/request', { email: ada.email })
+    setting.refusal = { refused: 'account_locked', retryAfter: 840 }
+    const answer = await browser.post('/login/code', { code: rightCode })
+    expect(answer).toMatchObject({ statusCode: 429, headers: { 'retry-after': '840' } })
+    expect(answer.body).toContain('Try again in 14 minutes.')
+    expect(answer.body).not.toContain('This code is not right')
+  })
+
   it('asks to come back when there is much to do', async () => {
     await identify()
     setting.refusal = { refused: 'busy', retryAfter: 2 }
