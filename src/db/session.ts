@@ -69,14 +69,15 @@ export function signInNote(userId: string): Reading<boolean> {
   }
 }
 
-/** Ends the eldest live sessions of a user, so that at most `most` are left. @returns the ids of those that ended */
-export function eldestSessionsEnding(userId: string, most: number): Reading<readonly string[]> {
+/** The eldest live sessions of a user, beyond the latest `most`. They are held until the commit. */
+export function eldestSessions(userId: string, most: number): Reading<readonly string[]> {
   return {
-    text: `update cardea.sessions set revoked_at = now(), revoked_for = 'too_many'
+    text: `select id from cardea.sessions
       where id in (
         select id from cardea.sessions where user_id = ${literal(userId)} and revoked_at is null and expires_at > now()
         order by created_at desc, id desc offset ${integer(most)})
-      returning id`,
+        and revoked_at is null
+      for no key update`,
     decode: (rows) => rows.map(({ id }) => id as string),
   }
 }

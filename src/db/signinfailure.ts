@@ -1,6 +1,5 @@
 import type { AttemptCounter, CountedAttempt } from '../domain/lockout.ts'
-import { integer, literal } from './statement.ts'
-import type { Transaction } from './transaction.ts'
+import { integer, literal, type Reading } from './statement.ts'
 
 /**
  * Raises counters before the attempt that they count is judged, so that parallel attempts on any number of replicas cannot be
@@ -9,47 +8,44 @@ import type { Transaction } from './transaction.ts'
  * @param counters that of an address before that of an account, which is left alone when the address is locked; they are locked
  *   in this order, so that no two wait for each other in a circle
  */
-export async function countAttempt(
-  tx: Transaction,
+export function countingAttempt(
   organizationId: string,
   counters: readonly AttemptCounter[],
-): Promise<readonly CountedAttempt[]> {
-  const { rows } = await tx.$client.query<{
-    kind: string
-    failures: number
-    locked_for: number | null
-  }>(
-    `insert into cardea.sign_in_failures as f (organization_id, kind, subject, failures, locked_until)
-     select $1, c.kind, c.subject, 1,
+): Reading<readonly CountedAttempt[]> {
+  const tuples = counters.map(({ kind, subject, limit, duration }, place) => {
+    const bounds = `${integer(limit)}, ${integer(duration)}, ${integer(place)}`
+    return `(${literal(kind)}, ${bytes(subject)}::bytea, ${bounds})`
+  })
+  return {
+    text: `with c (kind, subject, most, seconds, place) as materialized (values ${tuples.join(', ')})
+     insert into cardea.sign_in_failures as f (organization_id, kind, subject, failures, locked_until)
+     select ${literal(organizationId)}::uuid, c.kind, c.subject, 1,
        case when c.most <= 1 then now() + make_interval(secs => c.seconds) end
-     from unnest($2::text[], $3::bytea[], $4::integer[], $5::integer[]) with ordinality c (kind, subject, most, seconds, place)
+     from c
      where c.kind = 'address' or not exists (
-       select from cardea.sign_in_failures l where l.kind = 'address' and l.subject = any ($3) and l.locked_until > now())
+       select from cardea.sign_in_failures l
+       where l.kind = 'address' and l.subject in (select a.subject from c a) and l.locked_until > now())
      order by c.place
      on conflict (organization_id, kind, subject) do update set (failures, failed_at, locked_until) = (
        select case when was.locked then f.failures else n.failures end,
          case when was.locked then f.failed_at else now() end,
          case when was.locked then f.locked_until
            when n.failures >= c.most then now() + make_interval(secs => c.seconds) end
-       from unnest($2::text[], $4::integer[], $5::integer[]) c (kind, most, seconds),
+       from c,
          lateral (select coalesce(f.locked_until > now(), false) as locked) was,
          lateral (select case when f.locked_until is not null or f.failed_at < now() - make_interval(secs => c.seconds) then 1
            else f.failures + 1 end as failures) n
        where c.kind = f.kind)
      returning new.kind, new.failures, case when old.locked_until > now()
        then ceil(extract(epoch from old.locked_until - now()))::integer end as locked_for`,
-    [
-      organizationId,
-      counters.map(({ kind }) => kind),
-      counters.map(({ subject }) => subject),
-      counters.map(({ limit }) => limit),
-      counters.map(({ duration }) => duration),
-    ],
-  )
-  return counters.flatMap((counter) => {
-    const row = rows.find(({ kind }) => kind === counter.kind)
-    return row ? [{ counter, failures: row.failures, lockedFor: row.locked_for ?? undefined }] : []
-  })
+    decode: (rows) =>
+      counters.flatMap((counter) => {
+        const row = rows.find(({ kind }) => kind === counter.kind)
+        if (!row) return []
+        const lockedFor = (row['locked_for'] as number | null) ?? undefined
+        return [{ counter, failures: row['failures'] as number, lockedFor }]
+      }),
+  }
 }
 
 /** Takes one attempt back, which was right, or was not judged: it was no failure, and locks nothing. */

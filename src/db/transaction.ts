@@ -48,9 +48,7 @@ export async function inOrganization<T, const R extends readonly Reading<unknown
   if (!uuid.test(options.organizationId)) throw new TypeError('an organization id is a UUID')
   return withClient(pool, async (client) => {
     const read = await begin(client, options, readings ?? ([] as unknown as R))
-    const result = await work(drizzle({ client }), ...read)
-    await client.query('commit')
-    return result
+    return finish(drizzle({ client }), (tx) => work(tx, ...read))
   })
 }
 
@@ -75,9 +73,8 @@ export async function writeInOrganization<T, const R extends readonly Reading<un
   return withClient(pool, async (client) => {
     const all = [...texts, ...wanted.map(({ text }) => text)]
     const results = (await client.query(all.join('; '))) as unknown as QueryResult[]
-    const result = await work(drizzle({ client }), ...decode(wanted, results.slice(texts.length)))
-    await client.query('commit')
-    return result
+    const read = decode(wanted, results.slice(texts.length))
+    return finish(drizzle({ client }), (tx) => work(tx, ...read))
   })
 }
 
@@ -94,9 +91,7 @@ export async function inInstallation<T, const R extends readonly Reading<unknown
 ): Promise<T> {
   return withClient(pool, async (client) => {
     const read = await begin(client, { ...options, organizationId: '' }, readings)
-    const result = await work(drizzle({ client }), ...read)
-    await client.query('commit')
-    return result
+    return finish(drizzle({ client }), (tx) => work(tx, ...read))
   })
 }
 
@@ -187,6 +182,33 @@ export async function carryOut<const R extends readonly Reading<unknown>[]>(
   const texts = [...statements, ...readings.map(({ text }) => text)]
   const results = [await tx.$client.query(texts.join('; '))].flat()
   return decode(readings, results.slice(statements.length))
+}
+
+/** Transactions that were committed or undone before the work that they were opened for was over. */
+const over = new WeakSet<Transaction>()
+
+/** The last that a transaction does: carries statements out, reads, and commits, in one round trip. */
+export async function carryOutLast<const R extends readonly Reading<unknown>[]>(
+  tx: Transaction,
+  statements: readonly string[],
+  readings: R,
+): Promise<Read<R>> {
+  const texts = [...statements, ...readings.map(({ text }) => text), 'commit']
+  const results = [await tx.$client.query(texts.join('; '))].flat()
+  over.add(tx)
+  return decode(readings, results.slice(statements.length))
+}
+
+/** The last that a transaction does: takes back all that it did. */
+export async function undo(tx: Transaction): Promise<void> {
+  await tx.$client.query('rollback')
+  over.add(tx)
+}
+
+async function finish<T>(tx: Transaction, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const result = await work(tx)
+  if (!over.has(tx)) await tx.$client.query('commit')
+  return result
 }
 
 async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {

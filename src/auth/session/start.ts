@@ -3,13 +3,15 @@ import { newId } from '../../db/identity.ts'
 import { bindingsOf, customRoles } from '../../db/member.ts'
 import { refreshTokenInsertion } from '../../db/refreshtoken.ts'
 import {
-  eldestSessionsEnding,
+  eldestSessions,
   endSessionsOf,
   renewSession,
+  sessionEnding,
   sessionInsertion,
   signInNote,
 } from '../../db/session.ts'
-import { carryOut, type Transaction } from '../../db/transaction.ts'
+import type { Read } from '../../db/statement.ts'
+import { carryOut, carryOutLast, type Transaction } from '../../db/transaction.ts'
 import { theirOrganization } from '../../db/user.ts'
 import { accessTokenClient, audienceOf } from '../../domain/accesstoken.ts'
 import { roleNamesOf, rolesOfPerson } from '../../domain/member.ts'
@@ -48,6 +50,24 @@ export interface SessionStarterOptions {
 /** Live sessions that one user can have; beyond it the eldest ends. */
 const most = 100
 
+/**
+ * What the start of a session begins with: notes the sign-in at the user, whose row is held from then on, and reads what it
+ * needs to know.
+ */
+export function starting(userId: string) {
+  return [signInNote(userId), theirOrganization, eldestSessions(userId, most - 1)] as const
+}
+
+/** How the start of a session fits into its transaction. */
+export interface StartOptions {
+  /** Undefined: it is still to be done. */
+  readonly begun?: Read<ReturnType<typeof starting>>
+  /** What else is written along with the session. */
+  readonly along?: (sessionId: string) => readonly string[]
+  /** Whether nothing comes after it: then it may commit, which saves a round trip. */
+  readonly last?: boolean
+}
+
 /** Starts, renews and ends sessions, always in the transaction of what they start, change or end with. */
 export class SessionStarter {
   readonly #options: SessionStarterOptions
@@ -74,9 +94,10 @@ export class SessionStarter {
     { organizationId, user, methods, device }: SignedIn,
     kind: SessionKind,
     client: Client,
+    { begun, along = () => [], last = false }: StartOptions = {},
   ): Promise<StartedSession | undefined> {
     if (!this.available(kind)) throw new SigningUnavailableError('access tokens cannot be signed')
-    const [active, organization] = await carryOut(tx, [], [signInNote(user.id), theirOrganization])
+    const [active, organization, over] = begun ?? (await carryOut(tx, [], starting(user.id)))
     if (!active || !organization) return undefined
     const rules = signInRules(organization.settings)
     const sessionId = newId()
@@ -103,24 +124,23 @@ export class SessionStarter {
       deviceName,
       deviceId: device?.id,
     })
-    const [over, { startedAt, expiresAt }] = await carryOut(
-      tx,
-      [started],
-      [eldestSessionsEnding(user.id, most - 1), insertion],
-    )
-    const ended = over.map((id) =>
+    const ended = over.flatMap((id) => [
+      sessionEnding(id, 'too_many'),
       auditingDeed({
         ...deed,
         action: 'session.revoked',
         target: { kind: 'session', id, name: '' },
         detail: { reason: 'too_many' },
       }),
-    )
-    if (ended.length > 0) await carryOut(tx, ended, [])
+    ])
+    const statements = [started, ...ended, ...along(sessionId)]
     if (kind === 'browser') {
       await endReplaced(tx, organizationId, client)
+      const write = last ? carryOutLast : carryOut
+      const [{ expiresAt }] = await write(tx, statements, [insertion])
       return { kind, sessionId, cookie, device: device?.text ?? '', expiresAt }
     }
+    const [{ startedAt, expiresAt }] = await carryOut(tx, statements, [insertion])
     return this.issueTokens(tx, {
       organization: { id: organizationId, name: organization.name, owners: organization.owners },
       rules,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { forgettingDevices, keepingDevice, lastSignIns } from '../../db/device.ts'
 import { mailing } from '../../db/mail.ts'
-import type { Reading } from '../../db/statement.ts'
+import { nothing, type Read, type Reading } from '../../db/statement.ts'
 import { carryOut, type Transaction } from '../../db/transaction.ts'
 import { isDeviceText, mintDevice } from '../../domain/device.ts'
 import { digestToken } from '../../domain/onetimetoken.ts'
@@ -12,7 +12,7 @@ import {
 } from '../../domain/sessionclient.ts'
 import type { Client, SessionKind, StartedSession } from '../people.ts'
 import { deviceNameOf, keptUserAgent } from '../session/devicename.ts'
-import type { SessionStarter } from '../session/start.ts'
+import { type SessionStarter, starting } from '../session/start.ts'
 import { auditingDeed } from '../trail.ts'
 
 /** Somebody whose password or code was right. */
@@ -37,11 +37,30 @@ export function familiarTo(userId: string): Reading<readonly SessionClient[]> {
   return lastSignIns(userId, mostSignIns)
 }
 
+/** What lets somebody in begins with, for whoever has something to read in the same message; and the text of the browser's cookie. */
+export function entering({ organizationId, user, kind, client }: Arrival) {
+  const text = textOfDevice(kind, client)
+  const device =
+    text === undefined
+      ? nothing
+      : keepingDevice({ organizationId, userId: user.id, digest: digestToken(text) })
+  return { text, readings: [...starting(user.id), device] as const }
+}
+
+type Entering = ReturnType<typeof entering>
+
+/** What the transaction has begun with. */
+export interface Entered {
+  readonly text: Entering['text']
+  readonly read: Read<Entering['readings']>
+}
+
 /**
  * Lets somebody in: knows the browser again or keeps it, starts the session, writes down who came, and from where if that is
  * new. The transaction holds the user's row.
  * @param before from where the person signed in before
  * @param closing what else is to be written
+ * @param entered what was read already; then this is the last that the transaction does
  * @returns undefined when the user may not sign in any more
  */
 export async function letIn(
@@ -50,17 +69,43 @@ export async function letIn(
   arrival: Arrival,
   before: readonly SessionClient[],
   closing: readonly string[] = [],
+  entered?: Entered,
 ): Promise<StartedSession | undefined> {
   const { organizationId, user, methods, kind, client } = arrival
-  const device = await knowBrowser(tx, arrival, closing)
-  const session = await starter.start(tx, { organizationId, user, methods, device }, kind, client)
-  if (!session) return undefined
+  const { text, read } = entered ?? (await enter(tx, arrival))
+  const [active, organization, eldest, kept] = read
+  const device = kept && text !== undefined ? { ...kept, text } : undefined
+  const along = (sessionId: string) => [
+    ...closing,
+    ...noting(arrival, before, device?.known, sessionId),
+  ]
+  const options = {
+    begun: [active, organization, eldest] as const,
+    along,
+    last: entered !== undefined,
+  }
+  return starter.start(tx, { organizationId, user, methods, device }, kind, client, options)
+}
+
+async function enter(tx: Transaction, arrival: Arrival): Promise<Entered> {
+  const { text, readings } = entering(arrival)
+  return { text, read: await carryOut(tx, [], readings) }
+}
+
+/** Who came, and from where if that is new. */
+function noting(
+  arrival: Arrival,
+  before: readonly SessionClient[],
+  known: boolean | undefined,
+  sessionId: string,
+): readonly string[] {
+  const { organizationId, user, methods, kind, client } = arrival
   const now = { address: client.address, deviceName: deviceNameOf(keptUserAgent(client.userAgent)) }
-  const unfamiliar = unfamiliarOf(before, now, device?.known)
+  const unfamiliar = unfamiliarOf(before, now, known)
   const deed = {
     organizationId,
     userId: user.id,
-    target: { kind: 'session', id: session.sessionId, name: now.deviceName },
+    target: { kind: 'session', id: sessionId, name: now.deviceName },
     requestId: client.requestId,
   } as const
   const detail = { methods, kind, address: client.address }
@@ -68,36 +113,24 @@ export async function letIn(
     ...deed,
     action: 'user.signed_in',
     target: { kind: 'user', id: user.id, name: user.email },
-    detail: { ...detail, session: session.sessionId },
+    detail: { ...detail, session: sessionId },
   })
   const flagged = { ...deed, action: 'session.unfamiliar', detail: { ...detail, unfamiliar } }
-  const statements = [
+  return [
     signedIn,
-    ...(device?.known === false ? [forgettingDevices(user.id, mostDevices)] : []),
+    ...(known === false ? [forgettingDevices(user.id, mostDevices)] : []),
     ...(unfamiliar.length > 0 ? [auditingDeed(flagged)] : []),
     ...(unfamiliar.includes('device') ? tellOf(arrival, now) : []),
   ]
-  await carryOut(tx, statements, [])
-  return session
 }
 
 /**
  * The text of the cookie stays as it is, whichever organization gave it: one browser is one device, of one or more people. A
  * program has none.
  */
-async function knowBrowser(
-  tx: Transaction,
-  { organizationId, user, kind, client }: Arrival,
-  closing: readonly string[],
-) {
-  if (kind === 'token') {
-    if (closing.length > 0) await carryOut(tx, closing, [])
-    return undefined
-  }
-  const text = isDeviceText(client.device) ? client.device : mintDevice(randomBytes(32))
-  const device = { organizationId, userId: user.id, digest: digestToken(text) }
-  const [kept] = await carryOut(tx, closing, [keepingDevice(device)])
-  return { ...kept, text }
+function textOfDevice(kind: SessionKind, { device }: Client): string | undefined {
+  if (kind === 'token') return undefined
+  return isDeviceText(device) ? device : mintDevice(randomBytes(32))
 }
 
 /**

@@ -3,16 +3,22 @@ import { deviceOf } from '../../db/device.ts'
 import { mailing } from '../../db/mail.ts'
 import { countOneTimeTokens } from '../../db/onetimetoken.ts'
 import { isCurrentPassword, rehashingPassword } from '../../db/password.ts'
-import { carryOut, writeInOrganization } from '../../db/transaction.ts'
+import { carryOut, carryOutLast, undo, writeInOrganization } from '../../db/transaction.ts'
 import { type Account, accountByEmail, holdingUser, theirOrganization } from '../../db/user.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { passwordBytes } from '../../domain/password.ts'
 import { signInRules } from '../../domain/signinrules.ts'
 import type { PasswordHasher, Verification } from '../password/hasher.ts'
-import type { Refused, SignIn, SignInRequest } from '../people.ts'
+import type { Refused, SignIn, SignInRequest, StartedSession } from '../people.ts'
 import type { SessionStarter } from '../session/start.ts'
-import { familiarTo, letIn } from './arrival.ts'
-import { beginAttempt, type CountedAttempts, endingAttempt, withdrawAttempt } from './attempts.ts'
+import { entering, familiarTo, letIn } from './arrival.ts'
+import {
+  beginAttemptLast,
+  type CountedAttempts,
+  endingAttempt,
+  takeBackUnjudged,
+  withdrawAttempt,
+} from './attempts.ts'
 import { digestOfDevice } from './device.ts'
 import { type FailureReason, recordFailure } from './failure.ts'
 import { nowhere, type Organizations, organizationMeant } from './organizations.ts'
@@ -39,6 +45,11 @@ interface Begun {
   readonly attempt: CountedAttempts
   /** Undefined: there is none. */
   readonly account: Account | undefined
+}
+
+interface Whose {
+  readonly organizationId: string
+  readonly account: Account
 }
 
 /**
@@ -79,18 +90,23 @@ export class PasswordSignIn {
       accountByEmail(email),
       deviceOf(email, digestOfDevice(client.device)),
     ] as const
-    return writeInOrganization(
-      this.#options.pool,
+    const { pool } = this.#options
+    const begun = await writeInOrganization(
+      pool,
       { organizationId, actor },
       async (tx, organization, found, deviceId) => {
         const rules = signInRules(organization?.settings ?? {})
-        if (!rules.methods.includes('Password')) return { refused: 'sign_in_method_not_allowed' }
+        if (!rules.methods.includes('Password')) {
+          return { refused: 'sign_in_method_not_allowed' } as const
+        }
         const whose = { email, deviceId, address: client.address }
-        const attempt = await beginAttempt(tx, organizationId, whose, rules)
+        const attempt = await beginAttemptLast(tx, organizationId, whose, rules)
         return { attempt, account: organization && found }
       },
       readings,
     )
+    if (!('refused' in begun)) await takeBackUnjudged(pool, begun.attempt)
+    return begun
   }
 
   async #judge(request: PasswordRequest, begun: Begun): Promise<Answer> {
@@ -118,34 +134,64 @@ export class PasswordSignIn {
     passwordId: string,
     { outdated }: Verification,
   ): Promise<Answer> {
-    const { pool, hasher, starter } = this.#options
     const { organizationId } = attempt
     // It is known only now, and not for long.
-    const anew = outdated ? await hasher.hash(request.password) : undefined
-    const answer = await writeInOrganization(
-      pool,
-      { organizationId, actor },
-      async (tx, _held, current, before) => {
-        // Changed or reset since it was judged: then nothing else would end this session.
-        if (!current) return 'changed_meanwhile'
-        const rehashing = anew && 'hash' in anew ? [rehashingPassword(passwordId, anew.hash)] : []
-        const closing = [...endingAttempt(attempt), ...rehashing]
-        if (!account.verified) {
-          await carryOut(tx, closing, [])
-          return 'email_not_verified'
-        }
-        const { kind, client } = request
-        const arrival = { organizationId, user: account, methods: ['pwd'], kind, client }
-        return (await letIn(tx, starter, arrival, before, closing)) ?? 'suspended'
-      },
-      [holdingUser(account.id), isCurrentPassword(passwordId), familiarTo(account.id)],
-    )
+    const anew = outdated ? await this.#options.hasher.hash(request.password) : undefined
+    const rehashing = anew && 'hash' in anew ? [rehashingPassword(passwordId, anew.hash)] : []
+    const closing = [...endingAttempt(attempt), ...rehashing]
+    const answer = account.verified
+      ? await this.#letIn(request, { organizationId, account }, passwordId, closing)
+      : await this.#leaveOut({ organizationId, account }, passwordId, closing)
     if (typeof answer !== 'string') return answer
     if (answer === 'email_not_verified') await this.#sendVerification(organizationId, account)
     return this.#fail(
       request,
       { attempt: { ...attempt, lockingUntil: undefined }, account },
       answer,
+    )
+  }
+
+  /** What begins the session is read and written before it is known whether there will be one: it is undone when there is none. */
+  async #letIn(
+    { kind, client }: PasswordRequest,
+    { organizationId, account }: Whose,
+    passwordId: string,
+    closing: readonly string[],
+  ): Promise<StartedSession | 'changed_meanwhile' | 'suspended'> {
+    const { pool, starter } = this.#options
+    const arrival = { organizationId, user: account, methods: ['pwd'], kind, client }
+    const { text, readings } = entering(arrival)
+    return writeInOrganization(
+      pool,
+      { organizationId, actor },
+      async (tx, active, organization, eldest, kept, before, current) => {
+        if (!active || !organization || !current) {
+          await undo(tx)
+          // Changed or reset since it was judged: then nothing else would end this session.
+          return current ? 'suspended' : 'changed_meanwhile'
+        }
+        const entered = { text, read: [active, organization, eldest, kept] as const }
+        return (await letIn(tx, starter, arrival, before, closing, entered)) ?? 'suspended'
+      },
+      // The user's row is held before it is asked whether the password is the current one.
+      [...readings, familiarTo(account.id), isCurrentPassword(passwordId)],
+    )
+  }
+
+  async #leaveOut(
+    { organizationId, account }: Whose,
+    passwordId: string,
+    closing: readonly string[],
+  ): Promise<'changed_meanwhile' | 'email_not_verified'> {
+    return writeInOrganization(
+      this.#options.pool,
+      { organizationId, actor },
+      async (tx, _held, current) => {
+        if (!current) return 'changed_meanwhile'
+        await carryOutLast(tx, closing, [])
+        return 'email_not_verified'
+      },
+      [holdingUser(account.id), isCurrentPassword(passwordId)],
     )
   }
 
