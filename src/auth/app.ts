@@ -13,6 +13,7 @@ import type { Metrics } from './metrics.ts'
 import type { People } from './people.ts'
 import { registerAuthentication } from './plugins/authentication.ts'
 import { registerPreflight, registerSharing } from './plugins/cors.ts'
+import { registerEmptyBodies } from './plugins/emptybody.ts'
 import { bareHeaders, registerHeaders } from './plugins/headers.ts'
 import { Hosts } from './plugins/hosts.ts'
 import { registerOriginCheck } from './plugins/origin.ts'
@@ -94,6 +95,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   framework.removeAllContentTypeParsers()
   registerHeaders(framework)
+  registerEmptyBodies(framework)
   describeResponses(framework, options)
   registerAuthentication(framework)
   registerRoutes(framework, options)

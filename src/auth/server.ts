@@ -17,6 +17,7 @@ export function createPublicServer(check: CheckHandler, framework: RequestListen
     connectionsCheckingInterval: 5000,
     // Longer than what load balancers keep an idle connection (60 s), or they would send into one that just closed.
     keepAliveTimeout: 75_000,
+    // Requests without a body have no end to wait for: `registerEmptyBodies` keeps the framework from it.
     optimizeEmptyRequests: true,
   }
   const server = createServer(options, (request, response) => {
