@@ -5,11 +5,11 @@ import type { WallClock } from './clock.ts'
 import type { AuthLog } from './log.ts'
 import { type MailBackend, openMail } from './mail/open.ts'
 import { observeSigning } from './metrics.ts'
+import { BreachedPasswordRange } from './password/breachedpasswords.ts'
 import { NewPasswords } from './password/newpassword.ts'
 import { PasswordService } from './password/passwords.ts'
 import { ProcessHasher, type ProcessHasherOptions } from './password/processhasher.ts'
 import { sharing } from './password/shares.ts'
-import { StolenPasswordRange } from './password/stolenpasswords.ts'
 import type { People } from './people.ts'
 import { type RedisServer, SharedWindows } from './ratelimit/redis.ts'
 import { MemoryWindows, type Windows } from './ratelimit/window.ts'
@@ -32,7 +32,7 @@ export interface PeopleBackend {
   readonly selfService: boolean
   /** Email domains whose people may; none: any. */
   readonly selfServiceDomains: readonly string[]
-  /** Where stolen passwords are looked up, as Have I Been Pwned does it; undefined: nowhere. */
+  /** Where breached passwords are looked up, as Have I Been Pwned does it; undefined: nowhere. */
   readonly breachedPasswordsUrl: string | undefined
   /** Undefined: this replica counts for itself. */
   readonly redis: RedisServer | undefined
@@ -84,10 +84,10 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   const shared = backend.redis && new SharedWindows(backend.redis, log)
   observeWindows(registry, shared)
   const { breachedPasswordsUrl } = backend
-  const stolen = breachedPasswordsUrl
-    ? new StolenPasswordRange(breachedPasswordsUrl, log)
+  const breached = breachedPasswordsUrl
+    ? new BreachedPasswordRange(breachedPasswordsUrl, log)
     : undefined
-  const newPasswords = new NewPasswords({ hasher, publicUrl, stolen })
+  const newPasswords = new NewPasswords({ hasher, publicUrl, breached })
   const keyring = backend.openKeyring(registry)
   const { installation } = options
   const { starter, ...sessions } = openSessions(

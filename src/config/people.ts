@@ -78,7 +78,7 @@ export function readPeopleConfig(environment: Environment) {
       queue: settings.CARDEA_PASSWORD_QUEUE,
       workers: settings.CARDEA_PASSWORD_WORKERS,
     },
-    /** Where stolen passwords are looked up; undefined: nowhere. */
+    /** Where breached passwords are looked up; undefined: nowhere. */
     breachedPasswordsUrl: settings.CARDEA_BREACHED_PASSWORDS_URL,
   })
 }

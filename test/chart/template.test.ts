@@ -125,7 +125,7 @@ test('the auth service may not reach the API server', () => {
       (rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port),
     )
   expect(ports('cardea-auth', installations['everything on'])).toEqual([
-    53, 53, 5432, 443, 465, 587, 6379,
+    53, 53, 5432, 443, 465, 587, 6379, 443,
   ])
   expect(ports('cardea-auth')).toEqual([53, 53, 5432])
   expect(ports('cardea-operator')).toEqual([53, 53, 5432, 443, 6443])

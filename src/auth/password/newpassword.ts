@@ -18,8 +18,8 @@ export interface PasswordOwner {
   readonly former?: readonly string[]
 }
 
-/** Looks a password up among those that were stolen elsewhere. */
-export interface StolenPasswords {
+/** Looks a password up among those that were breached elsewhere. */
+export interface BreachedPasswords {
   /** False when nobody could be asked, too. */
   has(password: string): Promise<boolean>
 }
@@ -28,12 +28,12 @@ export interface NewPasswordsOptions {
   readonly hasher: PasswordHasher
   /** Where people reach us: an origin, whose name is no password either. */
   readonly publicUrl: string
-  readonly stolen?: StolenPasswords | undefined
+  readonly breached?: BreachedPasswords | undefined
 }
 
 const sentences = {
   former: 'It is one of your former passwords.',
-  stolen: 'It is in a collection of stolen passwords.',
+  breached: 'It is in a collection of breached passwords.',
 } as const
 
 /** Accepts new passwords by the rules of an organization. */
@@ -49,7 +49,7 @@ export class NewPasswords {
     password: string,
     owner: PasswordOwner,
   ): Promise<{ readonly hash: string } | Refused<'password_not_accepted' | 'busy'>> {
-    const { hasher, publicUrl, stolen } = this.#options
+    const { hasher, publicUrl, breached } = this.#options
     const { email, organization, rules } = owner
     const { hostname } = new URL(publicUrl)
     const words = wordsAround({ email, ...namesOf(organization), service: ['cardea', hostname] })
@@ -61,7 +61,7 @@ export class NewPasswords {
       if ('refused' in same) return same
       if (same.matches) return notAccepted([sentences.former])
     }
-    if (await stolen?.has(password)) return notAccepted([sentences.stolen])
+    if (await breached?.has(password)) return notAccepted([sentences.breached])
     return hasher.hash(password)
   }
 }

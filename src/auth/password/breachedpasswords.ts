@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { passwordBytes } from '../../domain/password.ts'
 import { type AuthLog, reasonOf } from '../log.ts'
-import type { StolenPasswords } from './newpassword.ts'
+import type { BreachedPasswords } from './newpassword.ts'
 
 /** Milliseconds: somebody waits for the page. */
 const deadline = 2000
@@ -12,11 +12,11 @@ const prefixLength = 5
 const line = /^([0-9A-F]{35}):([0-9]{1,12})$/
 
 /**
- * Asks a collection of stolen passwords by the protocol of Have I Been Pwned: it learns five digits of a SHA-1 digest, which
+ * Asks a collection of breached passwords by the protocol of Have I Been Pwned: it learns five digits of a SHA-1 digest, which
  * hundreds of passwords share, and its answer is padded, so that not even its length tells more. Where it cannot be asked, the
  * password passes: the list of common ones was asked before, and nobody is to be kept from setting one.
  */
-export class StolenPasswordRange implements StolenPasswords {
+export class BreachedPasswordRange implements BreachedPasswords {
   readonly #url: string
   readonly #log: AuthLog
 
@@ -39,7 +39,7 @@ export class StolenPasswordRange implements StolenPasswords {
       })
     } catch (error) {
       const reason = reasonOf(error)
-      this.#log.warn({ reason }, 'the collection of stolen passwords could not be asked')
+      this.#log.warn({ reason }, 'the collection of breached passwords could not be asked')
       return false
     }
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { StolenPasswordRange } from './stolenpasswords.ts'
+import { BreachedPasswordRange } from './breachedpasswords.ts'
 
 const password = 'seven purple lanterns adrift'
 const digest = hash('sha1', password, 'hex').toUpperCase()
@@ -35,14 +35,14 @@ afterEach(() => {
 
 const has = (text = password) => {
   const { port } = server.address() as AddressInfo
-  return new StolenPasswordRange(`http://127.0.0.1:${port}/range/`, log).has(text)
+  return new BreachedPasswordRange(`http://127.0.0.1:${port}/range/`, log).has(text)
 }
 const lines = (...all: string[]): RequestListener => {
   return (_request, response) => void response.end(all.join('\r\n'))
 }
 const other = '0018A45C4D1DEF81644B54AB7F969B88D65'
 
-test('a stolen password is found by five digits of its digest, and no more is given away', async () => {
+test('a breached password is found by five digits of its digest, and no more is given away', async () => {
   answer = lines(`${other}:3`, `${rest}:17`)
   expect(await has()).toBe(true)
   expect(seen).toEqual([{ url: `/range/${prefix}`, padding: 'true' }])
@@ -71,7 +71,7 @@ test.each<[string, RequestListener]>([
 ])('where the collection %s, the password passes and the log says so', async (_name, how) => {
   answer = how
   expect(await has()).toBe(false)
-  expect(warnings).toEqual(['the collection of stolen passwords could not be asked'])
+  expect(warnings).toEqual(['the collection of breached passwords could not be asked'])
 })
 
 function endless(response: { write(text: string): boolean; writable: boolean }): void {
