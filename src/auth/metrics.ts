@@ -119,6 +119,12 @@ export function observeSigning(
   )
 }
 
+/** Tells how many passwords wait to be hashed. */
+export function observeHashing(registry: Registry, hasher: { readonly waiting: number }): void {
+  const help = 'How many passwords wait to be hashed, beside those that are being hashed.'
+  gauge(registry, 'cardea_password_queue', help, [], (metric) => metric.set(hasher.waiting))
+}
+
 function observeRequests(registry: Registry, statistics: CheckStatistics): Map<string, number> {
   const requests = new Map<string, number>()
   const labels = ['route', 'method', 'status']

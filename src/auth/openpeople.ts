@@ -4,7 +4,7 @@ import type { KeyManagement } from '../kms/keymanagement.ts'
 import type { WallClock } from './clock.ts'
 import type { AuthLog } from './log.ts'
 import { type MailBackend, openMail } from './mail/open.ts'
-import { observeSigning } from './metrics.ts'
+import { observeHashing, observeSigning } from './metrics.ts'
 import { BreachedPasswordRange } from './password/breachedpasswords.ts'
 import { NewPasswords } from './password/newpassword.ts'
 import { PasswordService } from './password/passwords.ts'
@@ -83,6 +83,7 @@ export function openPeople(backend: PeopleBackend, options: PeopleOptions): Peop
   const mail = backend.mail && openMail(backend.mail, { codes, registry, log })
   const shared = backend.redis && new SharedWindows(backend.redis, log)
   observeWindows(registry, shared)
+  observeHashing(registry, hasher)
   const { breachedPasswordsUrl } = backend
   const breached = breachedPasswordsUrl
     ? new BreachedPasswordRange(breachedPasswordsUrl, log)

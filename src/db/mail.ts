@@ -6,7 +6,6 @@ import type { Transaction } from './transaction.ts'
 /** What people are written about; a template each. */
 export const mailTemplates = [
   'registration',
-  'already_registered',
   'invitation',
   'email_verification',
   'password_reset',

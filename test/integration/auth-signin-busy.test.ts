@@ -38,13 +38,18 @@ test('what does not fit into the queue is answered 503 and told when to come aga
   await eventually(async () => (await check()).status).toBe(200)
   const storm = Promise.all(people.map((person) => signIn(person)))
   const checks = []
-  for (let n = 0; n < 50; n++) checks.push(await check())
+  const waiting: (number | undefined)[] = []
+  for (let n = 0; n < 50; n++) {
+    checks.push(await check())
+    waiting.push(await scene.replicas[0]?.metric('cardea_password_queue'))
+  }
   const answers = await storm
   expect(new Set(codesOf(answers))).toEqual(new Set([200, 'busy']))
   const busy = answers.filter(({ status }) => status === 503)
   expect(busy.length).toBeGreaterThan(0)
   expect(busy.map(({ headers }) => headers.get('retry-after'))).toEqual(busy.map(() => '2'))
   expect(checks.map(({ status }) => status)).toEqual(checks.map(() => 200))
+  expect(Math.max(...waiting.map(Number))).toBeOneOf([1, 2, 3])
 })
 
 test('what was not judged was no failure', async () => {

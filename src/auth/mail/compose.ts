@@ -2,7 +2,6 @@ import type { MailTemplate } from '../../db/mail.ts'
 import { type Letter, type SetLetter, setLetter } from '../../web/mail/letter.ts'
 import {
   accountLocked,
-  alreadyRegistered,
   emailCode,
   emailVerification,
   type Facts,
@@ -15,7 +14,6 @@ import {
 
 const letters: Readonly<Record<MailTemplate, (facts: Facts) => Letter>> = {
   registration,
-  already_registered: alreadyRegistered,
   invitation,
   email_verification: emailVerification,
   password_reset: passwordReset,

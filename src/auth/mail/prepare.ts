@@ -46,7 +46,6 @@ const always: Wanted = async () => ({})
 /** What each template is about; undefined when nobody needs the mail any more. */
 const subjects: Readonly<Record<MailTemplate, Wanted>> = {
   registration: registrationToConfirm,
-  already_registered: always,
   invitation: invitationToAccept,
   email_verification: userToTell,
   password_reset: userToLetIn,

@@ -48,23 +48,6 @@ export function registration(facts: Facts): Letter {
   }
 }
 
-/** To an address that has an account, when somebody registers with it again; the page said the same to them as to anybody. */
-export function alreadyRegistered(facts: Facts): Letter {
-  const { organization, recipient } = facts
-  return {
-    subject: 'You have an account already',
-    paragraphs: [
-      `Somebody tried to register the organization “${organization.name}” with this address, which has an account there already. Nothing was changed.`,
-    ],
-    action: { label: 'Sign in', url: page(facts, 'login') },
-    notes: [
-      ...asked(facts),
-      'If it was you, sign in; the page helps when you do not know the password any more. If it was not you, you need not do anything.',
-    ],
-    reason: `This mail was sent to ${addressInWords(recipient)} because the address was given when an organization was registered.`,
-  }
-}
-
 export function invitation(facts: Facts): Letter {
   const { recipient, invitation: to } = facts
   const where = organizationInWords(facts)
