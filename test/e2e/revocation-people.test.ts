@@ -31,7 +31,7 @@ let records: Records
 let organization: string
 let signing: TestSigningKey
 let wire: Wire
-let witnesses: readonly Witness[]
+let witnesses: readonly Witness[] = []
 
 beforeAll(async () => {
   const authSettings = { CARDEA_PUBLIC_URL: publicUrl }
@@ -56,9 +56,9 @@ afterEach(() => {
 })
 afterAll(async () => {
   await Promise.all(witnesses.map((witness) => witness.stop()))
-  await records.close()
-  await system.stop()
-  await wire.close()
+  await records?.close()
+  await system?.stop()
+  await wire?.close()
 })
 
 const known = (url: string, shown: Shown) =>

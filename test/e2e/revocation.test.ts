@@ -18,7 +18,7 @@ const replicas = 4
 
 let ns: string
 let system: System
-let witnesses: readonly Witness[]
+let witnesses: readonly Witness[] = []
 let database: Client
 let wire: Wire
 /** Those that are revoked, by whom it is done. */
@@ -53,9 +53,9 @@ afterEach(() => {
 })
 afterAll(async () => {
   await Promise.all(witnesses.map((witness) => witness.stop()))
-  await database.end()
-  await system.stop()
-  await wire.close()
+  await database?.end()
+  await system?.stop()
+  await wire?.close()
 })
 
 const eventuallyKnown = (url: string, key: string) =>

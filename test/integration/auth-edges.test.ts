@@ -2,7 +2,13 @@ import { hashSync } from '@node-rs/argon2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Person } from '../../src/auth/people.ts'
 import { ask } from '../support/ask.ts'
-import { eventually, peoplesSettings, type RunningAuth, startAuth } from '../support/authservice.ts'
+import {
+  eventually,
+  peoplesSettings,
+  type RunningAuth,
+  startAuth,
+  startAuthForTest,
+} from '../support/authservice.ts'
 import { describedRoutes } from '../support/openapiroutes.ts'
 import { aPerson, openReplicas, signIn } from '../support/peopleservices.ts'
 import { testDatabase } from '../support/postgres.ts'
@@ -216,7 +222,7 @@ describe('plain HTTP', () => {
   })
 
   test('is what it is where nobody is trusted to say otherwise (ASVS 4.1.3)', async () => {
-    const direct = await startAuth(database.authUrl, {
+    const direct = await startAuthForTest(database.authUrl, {
       CARDEA_PUBLIC_URL: 'https://id.example.com',
       CARDEA_TRUSTED_PROXIES: '10.0.0.0/8',
     })
@@ -224,7 +230,6 @@ describe('plain HTTP', () => {
       headers: [...Object.entries(proxied), ['forwarded', 'proto=https'], ['cookie', cookie]],
     })
     expect([status, problem.code]).toEqual([403, 'https_required'])
-    await direct.stop()
   })
 
   test('is refused where something is sent, page or not', async () => {

@@ -3,7 +3,7 @@ import { afterAll, expect, inject, test } from 'vitest'
 import { findCredentials } from '../../src/db/credentialindex.ts'
 import { openPool } from '../../src/db/pool.ts'
 import { digestApiKey, mintApiKey } from '../../src/domain/apikey.ts'
-import { startAuth } from '../support/authservice.ts'
+import { startAuthForTest } from '../support/authservice.ts'
 import { query, testDatabase } from '../support/postgres.ts'
 import { Records } from '../support/records.ts'
 import { urlsOf } from '../support/template.ts'
@@ -22,7 +22,7 @@ test('a key that was revoked is not admitted on the word of a copy from before',
   const key = await former.apiKey(organization)
   await former.close()
   await query(superuserUrl, `create database ${copy} template ${database.name}`)
-  const auth = await startAuth(urlsOf(superuserUrl, copy).authUrl, {
+  const auth = await startAuthForTest(urlsOf(superuserUrl, copy).authUrl, {
     CARDEA_CHANGES_DATABASE_URL: database.authUrl,
   })
   const statusOf = async (text: string) =>
@@ -36,7 +36,6 @@ test('a key that was revoked is not admitted on the word of a copy from before',
   expect(auth.lines.map((line) => line['error'])).toContain(
     'another database answers than the feed follows',
   )
-  await auth.stop()
   await records.close()
 })
 

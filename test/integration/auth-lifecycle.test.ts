@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { eventually, spawnAuth, startAuth } from '../support/authservice.ts'
+import { eventually, spawnAuth, startAuthForTest } from '../support/authservice.ts'
 import { aSession, aUser, revokeToken } from '../support/peoplerecords.ts'
 import { query, testDatabase } from '../support/postgres.ts'
 import { rawGet, sendRaw } from '../support/rawhttp.ts'
@@ -69,7 +69,7 @@ test('told to end under load, it drops no request, writes down what it counted, 
 })
 
 test('while it drains, connections end with their next answer', async () => {
-  const auth = await startAuth(database.authUrl, { CARDEA_DRAIN_DELAY: '1s' })
+  const auth = await startAuthForTest(database.authUrl, { CARDEA_DRAIN_DELAY: '1s' })
   const headers = { 'x-api-key': key.text }
   expect((await fetch(`${auth.url}/check`, { headers })).headers.get('connection')).toBe(
     'keep-alive',
@@ -84,7 +84,7 @@ test('while it drains, connections end with their next answer', async () => {
 })
 
 test('a request that does not end does not keep it from ending', async () => {
-  const auth = await startAuth(database.authUrl, { CARDEA_DRAIN_TIMEOUT: '1s' })
+  const auth = await startAuthForTest(database.authUrl, { CARDEA_DRAIN_TIMEOUT: '1s' })
   const half = `POST /check HTTP/1.1\r\nHost: x\r\nX-API-Key: ${key.text}\r\nContent-Length: 10\r\n\r\nhalf`
   const answer = sendRaw(auth.url, half)
   await sleep(100)
@@ -95,7 +95,7 @@ test('a request that does not end does not keep it from ending', async () => {
 })
 
 test('who is no trusted proxy is not believed', async () => {
-  const auth = await startAuth(database.authUrl, { CARDEA_TRUSTED_PROXIES: '' })
+  const auth = await startAuthForTest(database.authUrl, { CARDEA_TRUSTED_PROXIES: '' })
   const near = await records.apiKey(organization, { allowedCidrs: ['127.0.0.0/8'] })
   const far = await records.apiKey(organization, { allowedCidrs: ['203.0.113.0/24'] })
   const asked = ({ text }: ApiKeyRecord) =>
@@ -117,11 +117,10 @@ test('who is no trusted proxy is not believed', async () => {
   const line = auth.lines.find(({ msg }) => msg === 'denied')
   expect(line).toMatchObject({ address: '127.0.0.1', subject: far.name })
   expect(JSON.stringify(line)).not.toContain('forged')
-  await auth.stop()
 })
 
 test('a trusted proxy names the request', async () => {
-  const auth = await startAuth(database.authUrl)
+  const auth = await startAuthForTest(database.authUrl)
   const named = async (id: string) => {
     const headers = { 'x-request-id': id, 'x-api-key': 'nonsense' }
     const answer = await fetch(`${auth.url}/check`, { headers })
@@ -132,7 +131,6 @@ test('a trusted proxy names the request', async () => {
   expect(await named('7f3c9a-proxy.1')).toBe('7f3c9a-proxy.1')
   expect(await named('short')).not.toBe('short')
   expect(await named('with spaces and "quotes"')).toMatch(/^[A-Za-z0-9-]+$/)
-  await auth.stop()
 })
 
 test('both ways to see it are apart: nothing of the inside is on the public port', async () => {

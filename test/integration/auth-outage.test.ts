@@ -1,8 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { mintApiKey } from '../../src/domain/apikey.ts'
-import { eventually, type RunningAuth, spawnAuth, startAuth } from '../support/authservice.ts'
+import {
+  eventually,
+  type RunningAuth,
+  spawnAuth,
+  startAuthForTest,
+} from '../support/authservice.ts'
 import { emptyDatabase, query, startPostgres, testDatabase } from '../support/postgres.ts'
 import { Records } from '../support/records.ts'
 import { TcpProxy } from '../support/tcpproxy.ts'
@@ -28,22 +33,16 @@ const statusOf = async (auth: RunningAuth, key: string) => (await ask(auth.url, 
 /** An auth service whose way to the database a test may close. */
 async function behindProxy(settings: Record<string, string> = {}) {
   const proxy = await TcpProxy.open(database.authUrl)
-  const auth = await startAuth(proxy.url, settings)
-  return {
-    proxy,
-    auth,
-    end: async () => {
-      proxy.restore()
-      await auth.stop()
-      await proxy.close()
-    },
-  }
+  onTestFinished(() => proxy.close())
+  const auth = await startAuthForTest(proxy.url, settings)
+  onTestFinished(() => proxy.restore())
+  return { proxy, auth }
 }
 
 test('with PostgreSQL away, what was good is served for a bounded time, then nobody is', async () => {
   const known = await records.apiKey(organization)
   const expiring = await records.apiKey(organization, { expiresAt: new Date(Date.now() + 4000) })
-  const { proxy, auth, end } = await behindProxy({
+  const { proxy, auth } = await behindProxy({
     CARDEA_MAX_STALENESS: '1s',
     CARDEA_MAX_OUTAGE: '6s',
   })
@@ -73,12 +72,11 @@ test('with PostgreSQL away, what was good is served for a bounded time, then nob
   }).toBe(401)
   expect(await statusOf(auth, made.text)).toBe(200)
   await eventually(() => auth.service.unready()).toBe(undefined)
-  await end()
 })
 
 test('nobody waits long for a database that says nothing', async () => {
   const known = await records.apiKey(organization)
-  const { proxy, auth, end } = await behindProxy({ CARDEA_MAX_STALENESS: '1s' })
+  const { proxy, auth } = await behindProxy({ CARDEA_MAX_STALENESS: '1s' })
   expect(await statusOf(auth, known.text)).toBe(200)
   proxy.silence()
   await sleep(1100)
@@ -94,12 +92,11 @@ test('nobody waits long for a database that says nothing', async () => {
   const started = performance.now()
   expect(await statusOf(auth, known.text)).toBe(200)
   expect(performance.now() - started).toBeLessThan(250)
-  await end()
 })
 
 test('a revocation is heard as soon as the database is back', async () => {
   const key = await records.apiKey(organization)
-  const { proxy, auth, end } = await behindProxy({ CARDEA_MAX_STALENESS: '1s' })
+  const { proxy, auth } = await behindProxy({ CARDEA_MAX_STALENESS: '1s' })
   proxy.refuse()
   await eventually(() => auth.metric('cardea_index_staleness_seconds')).toBeGreaterThan(1.5)
   expect(await statusOf(auth, key.text)).toBe(200)
@@ -109,11 +106,11 @@ test('a revocation is heard as soon as the database is back', async () => {
   await eventually(() => statusOf(auth, key.text)).toBe(401)
   expect(performance.now() - since).toBeLessThan(3000)
   for (let round = 0; round < 100; round++) expect(await statusOf(auth, key.text)).toBe(401)
-  await end()
 })
 
 test('PostgreSQL crashes under load and comes back: nobody good is refused, nobody revoked is let in', async () => {
   const server = await startPostgres()
+  onTestFinished(() => server.stop())
   await makeTemplate(server.superuserUrl('postgres'))
   const own = urlsOf(server.superuserUrl('postgres'), 'own')
   await query(server.superuserUrl('postgres'), `create database own template ${TEMPLATE}`)
@@ -122,11 +119,12 @@ test('PostgreSQL crashes under load and comes back: nobody good is refused, nobo
   const good = await before.apiKey(tenant)
   const doomed = await before.apiKey(tenant)
   await before.close()
-  const auth = await startAuth(own.authUrl, { CARDEA_MAX_STALENESS: '1s' })
+  const auth = await startAuthForTest(own.authUrl, { CARDEA_MAX_STALENESS: '1s' })
   expect(await statusOf(auth, doomed.text)).toBe(200)
 
   const answers = new Set<number>()
   const loading = new AbortController()
+  onTestFinished(() => loading.abort())
   const load = (async () => {
     while (!loading.signal.aborted) answers.add(await statusOf(auth, good.text))
   })()
@@ -142,12 +140,10 @@ test('PostgreSQL crashes under load and comes back: nobody good is refused, nobo
   await load
   expect([...answers]).toEqual([200])
   await after.close()
-  await auth.stop()
-  await server.stop()
 })
 
 test('while everything is slow, the queue has an end and the rest get 503', async () => {
-  const { proxy, auth, end } = await behindProxy()
+  const { proxy, auth } = await behindProxy()
   proxy.silence()
   const answers = await Promise.all(
     Array.from({ length: 300 }, async () => {
@@ -155,18 +151,17 @@ test('while everything is slow, the queue has an end and the rest get 503', asyn
     }),
   )
   expect(new Set(answers)).toEqual(new Set([503]))
-  await end()
 })
 
 test('what was counted while the database was away is written down later', async () => {
   const key = await records.apiKey(organization)
-  const { proxy, auth, end } = await behindProxy()
+  const { proxy, auth } = await behindProxy()
   for (let use = 0; use < 3; use++) expect(await statusOf(auth, key.text)).toBe(200)
   proxy.refuse()
   await sleep(100)
   for (let use = 0; use < 4; use++) expect(await statusOf(auth, key.text)).toBe(200)
   proxy.restore()
-  await end()
+  await auth.stop()
   const rows = await query(
     database.superuserUrl,
     "select uses::int, now() - last_used_at < interval '1 minute' as fresh from cardea.api_key_usage where api_key_id = $1",

@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { eventually, type RunningAuth, startAuth } from '../support/authservice.ts'
+import {
+  eventually,
+  type RunningAuth,
+  startAuth,
+  startAuthForTest,
+} from '../support/authservice.ts'
 import { testDatabase } from '../support/postgres.ts'
 import { Records } from '../support/records.ts'
 
@@ -97,7 +102,7 @@ test('both secrets of a rotated key share one limit, and an edit does not fill i
 
 test('each of two replicas lets through its half', async () => {
   const { text } = await records.apiKey(organization, { rateLimit: [40, 3_600_000] })
-  const other = await startAuth(database.authUrl, { CARDEA_REPLICA_ID: 'another' })
+  const other = await startAuthForTest(database.authUrl, { CARDEA_REPLICA_ID: 'another' })
   const live = async () => (await records.client.query('select from cardea.auth_replicas')).rowCount
   await eventually(live).toBe(2)
   await sleep(2200)
@@ -109,10 +114,9 @@ test('each of two replicas lets through its half', async () => {
 
 test('as many replicas as are expected at least are counted from the first moment', async () => {
   const { text } = await records.apiKey(organization, { rateLimit: [40, 3_600_000] })
-  const cautious = await startAuth(database.authUrl, {
+  const cautious = await startAuthForTest(database.authUrl, {
     CARDEA_MIN_REPLICAS: '4',
     CARDEA_REPLICA_ID: 'cautious',
   })
   expect(await allowedOf(40, text, cautious.url)).toBe(10)
-  await cautious.stop()
 })

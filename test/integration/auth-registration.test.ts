@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sessionCookie } from '../../src/domain/session.ts'
-import { eventually, peoplesSettings, startAuth } from '../support/authservice.ts'
+import { eventually, peoplesSettings, startAuthForTest } from '../support/authservice.ts'
 import { type Answer, password, type SignInScene, startSignIn } from '../support/signin.ts'
 
 let scene: SignInScene
@@ -244,14 +244,13 @@ describe('nobody registers', () => {
     ],
   ])('%s', async (_name, told, code) => {
     const settings = await peoplesSettings(told)
-    const auth = await startAuth(scene.database.authUrl, settings)
+    const auth = await startAuthForTest(scene.database.authUrl, settings)
     const answer = await fetch(`${auth.url}/api/auth/register`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-forwarded-for': '192.0.2.1' },
       body: JSON.stringify(form),
     })
     expect([answer.status, ((await answer.json()) as Answer['body'])['code']]).toEqual([403, code])
-    await auth.stop()
   })
 })
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { leashProcess, unleashProcess } from '../../hack/local/leash.ts'
 import { freePort } from '../../hack/local/port.ts'
 import { AuthService } from '../../src/auth/service.ts'
@@ -28,6 +28,7 @@ export interface RunningAuth {
   readonly lines: readonly LogLine[]
   /** A metric's value; the sum over its labels where none are given. */
   metric(name: string, labels?: Settings): Promise<number>
+  /** Ends it; what ended stays so. */
   stop(): Promise<void>
 }
 
@@ -66,16 +67,30 @@ export async function startAuth(
   })
   const port = await service.start()
   await until(() => service.unready() === undefined)
+  let stopped: Promise<void> | undefined
+  const stop = async () => {
+    await service.stop()
+    await Promise.all([pool.end(), opened?.close(), people?.close()])
+  }
   return {
     url: `http://127.0.0.1:${port}`,
     service,
     lines,
     metric: async (name, labels) => readMetric(await service.registry.metrics(), name, labels),
-    async stop() {
-      await service.stop()
-      await Promise.all([pool.end(), opened?.close(), people?.close()])
+    stop: () => {
+      stopped ??= stop()
+      return stopped
     },
   }
+}
+
+/** Starts an auth service for one test, with which it ends, passed or not. */
+export async function startAuthForTest(
+  ...given: Parameters<typeof startAuth>
+): Promise<RunningAuth> {
+  const auth = await startAuth(...given)
+  onTestFinished(() => auth.stop())
+  return auth
 }
 
 /**
