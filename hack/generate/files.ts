@@ -6,6 +6,7 @@ import { customResourceDefinition, schemasOf } from './crd.ts'
 import { assertDefaultsTold } from './fields.ts'
 import { packaging } from './packaging.ts'
 import { indexPage, kindPage } from './page.ts'
+import { builtInRolesTable } from './roles.ts'
 
 /** What a generated file holds, by its path from the root of the tree. */
 export type GeneratedFiles = ReadonlyMap<string, string>
@@ -40,7 +41,7 @@ async function pages(): Promise<GeneratedFiles> {
   for (const kind of kinds) {
     assertDefaultsTold(schemasOf(kind).spec, `${kind.kind}.spec`)
     const example = await readFile(`config/samples/${kind.singular}.yaml`, 'utf8')
-    const guide = await prose(kind.singular)
+    const guide = (await prose(kind.singular)).replace('<!-- built-in roles -->', builtInRolesTable)
     files.set(`docs/api/${kind.singular}.md`, kindPage(kind, { guide, example }))
   }
   return files

@@ -19,7 +19,7 @@ export interface IndexedOrganization {
   /** From where browsers may ask with its sessions. */
   readonly origins: readonly string[]
   /** A date and a time, as the settings have them. */
-  readonly sessionsRevokedBefore: string | null
+  readonly sessionsRevokedBefore: number | null
 }
 
 export interface IndexedProject {
@@ -106,7 +106,7 @@ export interface FoundCredentials {
 }
 
 const organizationColumns = `id, name, display_name as "displayName", domains, owners, origins,
-  sessions_revoked_before as "sessionsRevokedBefore"`
+  (extract(epoch from sessions_revoked_before) * 1000)::float8 as "sessionsRevokedBefore"`
 const projectColumns = 'organization_id as "organizationId", id, name'
 const roleColumns = 'organization_id as "organizationId", id, name, permissions'
 const roleBindingColumns =

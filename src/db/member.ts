@@ -46,6 +46,8 @@ export interface PeoplesOrganization {
   /** Addresses that it names as its owners. */
   readonly owners: readonly string[]
   readonly settings: Readonly<Record<string, unknown>>
+  /** No session that began before it counts. */
+  readonly sessionsRevokedBefore: Date | null
 }
 
 /** A person of the organization. */

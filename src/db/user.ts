@@ -60,6 +60,7 @@ export async function verifyUser(tx: Transaction, id: string): Promise<void> {
 
 /** The organization that the transaction is for, as far as its people go; undefined when it is not live. */
 export const theirOrganization: Reading<PeoplesOrganization | undefined> = {
-  text: `select id, name, display_name as "displayName", domains, owners, settings from cardea.organizations where deleted_at is null`,
+  text: `select id, name, display_name as "displayName", domains, owners, settings,
+      sessions_revoked_before as "sessionsRevokedBefore" from cardea.organizations where deleted_at is null`,
   decode: ([row]) => row as PeoplesOrganization | undefined,
 }

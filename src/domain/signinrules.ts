@@ -18,8 +18,6 @@ export interface SignInRules {
     readonly lifetime: number
     readonly accessToken: number
     readonly refreshToken: number
-    /** What began before is over. */
-    readonly revokedBefore: Date | undefined
   }
   /** At most so many people; undefined: any number. */
   readonly maxUsers: number | undefined
@@ -40,7 +38,6 @@ export const defaultSignInRules: SignInRules = {
     lifetime: 7 * day,
     accessToken: 15 * minute,
     refreshToken: 30 * day,
-    revokedBefore: undefined,
   },
   maxUsers: undefined,
 }
@@ -77,7 +74,6 @@ export function signInRules(settings: Readonly<Record<string, unknown>>): SignIn
       lifetime: time(ofSessions['lifetime'], sessions.lifetime),
       accessToken: Math.min(accessToken, 8 * hour),
       refreshToken: time(ofSessions['refreshToken'], sessions.refreshToken),
-      revokedBefore: moment(ofSessions['revokedBefore']),
     },
     maxUsers: typeof users === 'number' ? users : undefined,
   }
@@ -94,10 +90,4 @@ function count(value: unknown, otherwise: number): number {
 
 function time(value: unknown, otherwise: number): number {
   return (typeof value === 'string' ? readDuration(value) : undefined) ?? otherwise
-}
-
-function moment(value: unknown): Date | undefined {
-  if (typeof value !== 'string') return undefined
-  const date = new Date(value)
-  return Number.isNaN(date.getTime()) ? undefined : date
 }

@@ -45,6 +45,7 @@ import { chosenKey } from './encryptionkey/choice.ts'
 import { lineOf } from './encryptionkey/reference.ts'
 import { keyTrouble } from './keytrouble.ts'
 import { ownerStatements } from './owners.ts'
+import { isAhead, raisesRevocation, revocationOf } from './revocation.ts'
 import { unwatched } from './unwatched.ts'
 
 interface Applied {
@@ -73,6 +74,12 @@ export class OrganizationReconciler implements Reconciler<Organization> {
 
   async reconcile(organization: Organization, context: ReconcileContext) {
     const deps = this.#deps
+    if (isAhead(organization, context.now())) {
+      return stalled<OrganizationStatus>(
+        'RevocationAhead',
+        `spec.sessions.revokedBefore is ${organization.spec.sessions?.revokedBefore}, more than a minute ahead: it would sign everybody out, as fast as they sign in, until then. Nothing of this spec was put in force. Set it to a moment that has passed, such as ${context.now().toISOString().slice(0, 19)}Z.`,
+      )
+    }
     const claimed = await this.#claim(organization, context)
     if ('outcome' in claimed) return claimed
     const applied = await this.#apply(organization, claimed.id, context)
@@ -157,7 +164,11 @@ export class OrganizationReconciler implements Reconciler<Organization> {
       decideRecord(
         row,
         owner,
-        { ...values, name: owner.name },
+        {
+          ...values,
+          name: owner.name,
+          ...(raisesRevocation(organization, row) && revocationOf(organization)),
+        },
         {
           adopt: existing !== undefined,
           applied: isApplied(organization) && keyIsApplied(organization, encryptionKey),
@@ -167,7 +178,13 @@ export class OrganizationReconciler implements Reconciler<Organization> {
       decideOwnerInvitations(owners, accounts, pending, context.now())
     const planned = decide(seen.row)
     const wanted = ownerStatements(id, invitations(seen.people))
-    const whole = { ...values, ...ownedBy(owner), id, name: owner.name }
+    const whole = {
+      ...values,
+      ...revocationOf(organization),
+      ...ownedBy(owner),
+      id,
+      name: owner.name,
+    }
     const action =
       planned.action === 'none' && wanted.length === 0
         ? planned
@@ -234,18 +251,24 @@ async function writeOrganization(
   action: RecordAction,
   values: ReturnType<typeof organizationValues> &
     ReturnType<typeof ownedBy> &
-    Pick<OrganizationRow, 'id' | 'name' | 'encryptionKey'>,
+    Pick<OrganizationRow, 'id' | 'name' | 'encryptionKey'> &
+    Partial<Pick<OrganizationRow, 'sessionsRevokedBefore'>>,
   further: readonly string[],
 ): Promise<RecordAction> {
   if (action.action === 'conflict')
     throw new ConflictError('another took the organization meanwhile')
   const record = { organizationId: values.id, id: values.id, name: values.name }
+  const { sessionsRevokedBefore } = values
+  const revoking = sessionsRevokedBefore ? { sessionsRevokedBefore } : {}
   if (action.action === 'insert') {
-    const event = recordEvent('organization', 'created', record)
+    const event = recordEvent('organization', 'created', record, revoking)
     await carryOut(tx, [insertOrganization(values), auditing(event), ...further], [])
   } else if (action.action === 'update') {
     const verb = action.why === 'drifted' ? 'drift_repaired' : action.why
-    const event = recordEvent('organization', verb, record, { fields: action.fields })
+    const event = recordEvent('organization', verb, record, {
+      fields: action.fields,
+      ...(action.fields.includes('sessionsRevokedBefore') && revoking),
+    })
     const revived = { ...values, deletedAt: null }
     await carryOut(tx, [updateOrganization(values.id, revived), auditing(event), ...further], [])
   } else if (further.length > 0) {
@@ -273,7 +296,8 @@ async function removeOrganization(
 
 /** The row's values that the spec rules. What has no column of its own is kept as it was written. */
 function organizationValues(organization: Organization) {
-  const { displayName, domains, owners, management, apiKeys, ...rest } = organization.spec
+  const { displayName, domains, owners, management, apiKeys, sessions, ...rest } = organization.spec
+  const { revokedBefore: _revokedBefore, ...ofSessions } = sessions ?? {}
   const {
     suspend: _suspend,
     encryptionKeyRef: _key,
@@ -289,6 +313,7 @@ function organizationValues(organization: Organization) {
     apiKeyPrefix: apiKeys?.prefix ?? defaultApiKeyPrefix,
     settings: {
       ...settings,
+      ...(Object.keys(ofSessions).length > 0 && { sessions: ofSessions }),
       ...(apiKeys?.maxLifetime && { apiKeys: { maxLifetime: apiKeys.maxLifetime } }),
     },
   } satisfies Partial<OrganizationRow>

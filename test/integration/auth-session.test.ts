@@ -136,12 +136,13 @@ test('sessions that the organization or a word about the person ended are not li
   const own = await records.organization()
   const { person } = await signIn(replica, await aPerson(records, own), 'browser')
   expect(await replica.sessions.list(person)).toHaveLength(1)
-  const moment = new Date(Date.now() + 60_000)
-  await settings(own, { sessions: { revokedBefore: moment.toISOString() } })
-  expect(await replica.sessions.list(person)).toEqual([])
-  await settings(own, {})
   const word = 'update cardea.users set sessions_revoked_before = $2 where id = $1'
-  await records.client.query(word, [person.userId, moment])
+  await records.client.query(word, [person.userId, new Date(Date.now() + 60_000)])
+  expect(await replica.sessions.list(person)).toEqual([])
+  await records.client.query(word, [person.userId, null])
+  expect(await replica.sessions.list(person)).toHaveLength(1)
+  const all = 'update cardea.organizations set sessions_revoked_before = now() where id = $1'
+  await records.client.query(all, [own])
   expect(await replica.sessions.list(person)).toEqual([])
 })
 

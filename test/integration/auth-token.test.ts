@@ -201,7 +201,7 @@ test.each([
   ['deleted', `deleted_at = now()`],
   [
     'one that ended all sessions',
-    `settings = '{"sessions": {"revokedBefore": "2999-01-01T00:00:00Z"}}'`,
+    'sessions_revoked_before = now()',
   ],
 ])('a refresh token of an organization that is %s is refused', async (_, change) => {
   const own = await records.organization()

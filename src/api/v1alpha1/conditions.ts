@@ -180,6 +180,12 @@ export const reasons = {
     means:
       'expiresAt has passed, so the key is refused. Set a later expiresAt, or delete the resource.',
   },
+  RevocationAhead: {
+    outcome: 'stalled',
+    actor: 'author',
+    means:
+      'sessions.revokedBefore is more than a minute ahead. Put in force, it would sign everybody out as fast as they sign in, until then; so nothing of the spec was put in force. Set it to a moment that has passed, such as now.',
+  },
   KeyManagementUnavailable: {
     outcome: 'retry',
     actor: 'administrator',

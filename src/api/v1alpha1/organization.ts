@@ -108,9 +108,9 @@ const sessions = withRules(
         'After how long an API client must sign in again, however often it refreshed its tokens. A duration. Example: 30d. Default: 30d.',
       )
       .optional(),
-    revokedBefore: timestamp('sessions.revokedBefore')
+    revokedBefore: timestamp('sessions.revokedBefore', '2026-11-01T00:00:00Z')
       .describe(
-        'Every session that began before this moment is revoked. Set it to now to sign everybody out. Example: "2027-06-30T00:00:00Z". Default: none is revoked.',
+        'Every session that began before this moment is revoked. Set it to now to sign everybody out. It cannot be taken back: an earlier moment, or none, leaves the latest that ever was in force. More than a minute ahead, the Organization is Stalled with reason RevocationAhead. Example: "2026-11-01T00:00:00Z". Default: none is revoked.',
       )
       .optional(),
   }),
@@ -162,7 +162,7 @@ const organizationSpec = z.strictObject({
     .optional(),
   dataHandling: dataHandling()
     .describe(
-      'What is stored about requests: nothing, unless it is asked for. This version stores nothing of the sort, whatever is asked for.',
+      'What is stored about the requests that applications ask /check about: nothing, and this version stores nothing of the sort even where it is asked for. It does not concern people’s own sign-ins, of which these are kept whatever is said here: with a session the client’s address, User-Agent and the name of the device made of it, until 30 days after it is over; in the audit trail the addresses from which people signed in, failed to, or went on with a session; and for a day, failures to sign in by account and by network.',
     )
     .optional(),
   providerCredentials: providerCredentials()
@@ -254,6 +254,7 @@ export const organizationKind = defineKind({
   ],
   reasons: [
     'AdoptionNotAllowed',
+    'RevocationAhead',
     'EncryptionKeyNotFound',
     'EncryptionKeyNotReady',
     ...keyReasons,

@@ -37,8 +37,8 @@ export type RBACRole = Resource<'RBACRole', RBACRoleSpec, RBACRoleStatus>
 export const rbacRoleKind = defineKind({
   kind: 'RBACRole',
   plural: 'rbacroles',
-  // kubectl takes `role` alone for the RBAC Role of Kubernetes.
-  shortNames: ['role', 'rrole'],
+  // kubectl takes `role` alone for the RBAC Role of Kubernetes, so what pages name comes first.
+  shortNames: ['rrole', 'role'],
   description:
     'An RBACRole is a role of one organization beside the built-in ones: a set of permissions, which RBACBindings give to users, groups and API keys by its metadata.name.',
   spec: rbacRoleSpec,

@@ -7,11 +7,11 @@ const shape =
 const calendar = z.iso.datetime({ offset: true })
 
 /** A moment that an author writes, to the second, RFC 3339. */
-export function timestamp(field: string) {
+export function timestamp(field: string, example = '2027-06-30T00:00:00Z') {
   return withRules(text(25).meta({ title: 'time' }), {
     // The shape alone would admit 30 February; timestamp() fails on it, and a failing rule refuses.
     cel: `self.matches(${celString(shape.source)}) && timestamp(self).getFullYear() > 0`,
-    message: `${field} must be a date and time to the second with a time zone, for example "2027-06-30T00:00:00Z"`,
+    message: `${field} must be a date and time to the second with a time zone, for example "${example}"`,
     holds: (value) => shape.test(value) && calendar.safeParse(value).success,
   })
 }

@@ -56,7 +56,7 @@ export class Tenant {
     this.displayName = organization?.displayName ?? ''
     this.domains = listOf(organization?.domains.map(lowerCase))
     this.origins = listOf(organization?.origins)
-    this.sessionsRevokedBefore = momentOf(organization?.sessionsRevokedBefore)
+    this.sessionsRevokedBefore = organization?.sessionsRevokedBefore ?? undefined
     const owners = listOf(organization?.owners.map(lowerCase))
     if (owners.join() !== this.#owners.join()) this.#grants = undefined
     this.#owners = owners
@@ -150,10 +150,4 @@ function listOf(texts: readonly string[] = none): readonly string[] {
 /** Addresses and domains in the one spelling that those of people have, whatever a resource writes. */
 function lowerCase(text: string): string {
   return text.trim().toLowerCase()
-}
-
-/** @returns what cannot be understood ends nothing: admission refuses it */
-function momentOf(text: string | null = null): number | undefined {
-  const moment = text === null ? Number.NaN : Date.parse(text)
-  return Number.isNaN(moment) ? undefined : moment
 }

@@ -50,8 +50,8 @@ export class SessionService implements Sessions {
   async list({ organizationId, userId, sessionId }: Person): Promise<readonly SessionView[]> {
     return this.#in(organizationId, async (tx) => {
       const [organization] = await carryOut(tx, [], [theirOrganization])
-      const { revokedBefore } = signInRules(organization?.settings ?? {}).sessions
-      const rows = await liveSessionsOf(tx, userId, mostListed, revokedBefore)
+      const since = organization?.sessionsRevokedBefore ?? undefined
+      const rows = await liveSessionsOf(tx, userId, mostListed, since)
       return rows.map((row) => viewOf(row, sessionId))
     })
   }
@@ -179,9 +179,9 @@ export class SessionService implements Sessions {
   ): Promise<TokenSession | undefined> {
     const [organization] = await carryOut(tx, [], [theirOrganization])
     if (!organization) return undefined
+    const { sessionsRevokedBefore: since } = organization
+    if (since && session.startedAt < since) return undefined
     const rules = signInRules(organization.settings)
-    const { revokedBefore } = rules.sessions
-    if (revokedBefore && session.startedAt < revokedBefore) return undefined
     const by = session.userId
     await this.#audit(tx, 'session.refreshed', { ...session, organizationId, by }, client)
     await noteMove(tx, { ...session, organizationId }, client)

@@ -2,6 +2,23 @@
 -- of every token there is a digest, of every password an argon2id hash, and a mail is queued without the token that it
 -- will carry, which is minted when it is sent.
 
+-- Before which moment no session of an organization counts: it never goes back, whoever writes, because what was revoked stays revoked;
+-- nor is it ahead of this server's clock, by which sessions begin, because nobody could sign in until then.
+alter table cardea.organizations add column sessions_revoked_before timestamptz;
+create function cardea.keep_sessions_revoked() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if new.sessions_revoked_before > clock_timestamp() then
+    new.sessions_revoked_before := clock_timestamp();
+  end if;
+  if tg_op = 'UPDATE' then
+    new.sessions_revoked_before := greatest(old.sessions_revoked_before, new.sessions_revoked_before);
+  end if;
+  return new;
+end $$;
+create trigger keep_sessions_revoked before insert or update of sessions_revoked_before on cardea.organizations
+  for each row execute function cardea.keep_sessions_revoked();
+
 -- A person in one organization. The same address in two organizations is two users. email is canonical (domain/email.ts).
 -- groups: of the identity provider, by its last word. sessions_revoked_before: what began before is over.
 create table cardea.users (
@@ -209,7 +226,7 @@ create trigger changes after insert or delete on cardea.revoked_access_tokens
   for each row execute function cardea.record_change('access_token', 'organization_id', 'jti');
 
 -- The auth service makes organizations (self-service) and gives roles, but touches nothing that a resource declares.
-grant select (display_name, domains, owners, management, managed_by, created_at) on cardea.organizations to cardea_auth;
+grant select (display_name, domains, owners, management, managed_by, created_at, sessions_revoked_before) on cardea.organizations to cardea_auth;
 grant insert (id, name, display_name, domains, owners, settings, managed_by) on cardea.organizations to cardea_auth;
 grant select on cardea.roles to cardea_auth;
 grant select (display_name) on cardea.projects to cardea_auth;
@@ -252,7 +269,7 @@ grant select (organization_id, id, expires_at), delete on cardea.one_time_tokens
 grant select (organization_id, kind, subject, failed_at, locked_until), delete on cardea.sign_in_failures to cardea_index;
 grant select (organization_id, id, last_seen_at), delete on cardea.devices to cardea_index;
 grant select (organization_id, id, expires_at, accepted_at, revoked_at), delete on cardea.invitations to cardea_index;
-grant select (display_name, domains, owners, settings) on cardea.organizations to cardea_index;
+grant select (display_name, domains, owners, settings, sessions_revoked_before) on cardea.organizations to cardea_index;
 
 -- Sessions that are not over, with whoever they are of. An idle one is given out for a while longer: when it was last seen is
 -- written down late, and each replica judges by itself.
@@ -397,13 +414,13 @@ end $$;
 -- ask from a browser, and before which moment no session counts.
 drop function cardea.index_organizations(uuid[]);
 create function cardea.index_organizations(ids uuid[])
-  returns table (id uuid, name text, display_name text, domains text[], owners text[], origins text[], sessions_revoked_before text)
+  returns table (id uuid, name text, display_name text, domains text[], owners text[], origins text[], sessions_revoked_before timestamptz)
   language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select o.id, o.name, o.display_name, o.domains, o.owners,
     coalesce((select array_agg(v) from jsonb_array_elements_text(
       case jsonb_typeof(o.settings -> 'origins') when 'array' then o.settings -> 'origins' else '[]' end) v), '{}'),
-    o.settings #>> '{sessions,revokedBefore}'
+    o.sessions_revoked_before
   from cardea.organizations o
   where o.deleted_at is null and (ids is null or o.id = any (ids));
 end;

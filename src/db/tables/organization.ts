@@ -13,6 +13,8 @@ export const organizations = cardea.table('organizations', {
     .notNull()
     .default('Mixed'),
   settings: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+  /** No session that began before it counts. It never goes back: see the migration. */
+  sessionsRevokedBefore: timestamp('sessions_revoked_before', { withTimezone: true }),
   /** The KEK that the organization chose; null: the installation's default. */
   encryptionKey: jsonb('encryption_key').$type<Record<string, string>>(),
   ...ownership(),
