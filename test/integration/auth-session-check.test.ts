@@ -340,10 +340,9 @@ describe('a session is over', () => {
     [
       'all of the organization’s are',
       () =>
-        psql(
-          `update cardea.organizations set settings = jsonb_build_object('sessions', jsonb_build_object('revokedBefore', now())) where id = $1`,
-          [organization],
-        ),
+        psql('update cardea.organizations set sessions_revoked_before = now() where id = $1', [
+          organization,
+        ]),
     ],
     [
       'the organization is deleted',
