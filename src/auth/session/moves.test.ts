@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import type { Pool } from 'pg'
 import { expect, test } from 'vitest'
@@ -65,4 +66,30 @@ test('with the database away nothing is thrown, and what waits comes to its end'
   saw('s1', '203.0.113.7')
   await moves.stop()
   expect(asked).toHaveLength(1)
+})
+
+test('whoever stops it while two looks are under way waits for both', async () => {
+  const answers: (() => void)[] = []
+  const query = () =>
+    new Promise<{ rows: [] }>((resolve) => answers.push(() => resolve({ rows: [] })))
+  const pool = { query } as unknown as Pool
+  const moves = new SessionMoves({ pool, clock: { now: () => 0 }, log, interval: 3_600_000 })
+  const saw = (id: string) =>
+    moves.saw(id, { address: '203.0.113.7', userAgent: undefined, requestId: 'r' })
+  saw('s1')
+  const first = moves.flush()
+  await setImmediate()
+  saw('s2')
+  const second = moves.flush()
+  let stopped = false
+  const stopping = moves.stop().then(() => {
+    stopped = true
+  })
+  answers[0]?.()
+  await first
+  await setImmediate()
+  expect(answers).toHaveLength(2)
+  expect(stopped).toBe(false)
+  answers[1]?.()
+  await Promise.all([second, stopping])
 })

@@ -43,7 +43,8 @@ export class SessionMoves {
   readonly #quiet = new RecentMap<string, number>(bounds.quiet)
   #pending = new Map<string, Sighting>()
   #timer: NodeJS.Timeout | undefined
-  #working: Promise<void> | undefined
+  /** The last look that was asked for. */
+  #working = Promise.resolve()
 
   constructor(options: SessionMovesOptions) {
     this.#options = options
@@ -65,11 +66,8 @@ export class SessionMoves {
   async flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    await this.#working
-    const pending = this.#pending
-    this.#pending = new Map()
-    if (pending.size === 0) return
-    this.#working = this.#examine(pending)
+    // One after the other: whoever waits for this one has waited for all before it.
+    this.#working = this.#working.then(() => this.#examine())
     await this.#working
   }
 
@@ -78,7 +76,10 @@ export class SessionMoves {
     await this.flush()
   }
 
-  async #examine(sightings: ReadonlyMap<string, Sighting>): Promise<void> {
+  async #examine(): Promise<void> {
+    const sightings = this.#pending
+    this.#pending = new Map()
+    if (sightings.size === 0) return
     try {
       const places = await sessionPlaces(this.#options.pool, [...sightings.keys()])
       const moved = places.flatMap((place) => {
