@@ -112,7 +112,8 @@ export function redisUrl(): z.ZodType<RedisServer, string> {
   })
 }
 
-function readLogin({ username, password }: URL): RedisServer['login'] | 'malformed' {
+/** @returns undefined where the URL has none */
+export function readLogin({ username, password }: URL): RedisServer['login'] | 'malformed' {
   if (password === '') return username === '' ? undefined : 'malformed'
   try {
     return { user: decodeURIComponent(username), password: decodeURIComponent(password) }
@@ -122,7 +123,7 @@ function readLogin({ username, password }: URL): RedisServer['login'] | 'malform
 }
 
 /** @param hostname as `URL` spells it */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   if (hostname === 'localhost' || hostname === '[::1]') return true
   return isIP(hostname) === 4 && hostname.startsWith('127.')
 }
@@ -238,7 +239,10 @@ function readDuration(text: string): number | undefined {
 }
 
 /** A schema from a function that reads the text or answers undefined. */
-function reading<T>(message: string, read: (text: string) => T | undefined): z.ZodType<T, string> {
+export function reading<T>(
+  message: string,
+  read: (text: string) => T | undefined,
+): z.ZodType<T, string> {
   return z.string({ error: message }).transform((text, context) => {
     const value = read(text)
     if (value !== undefined) return value

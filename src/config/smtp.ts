@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
-import { z } from 'zod'
+import type { z } from 'zod'
+import { isLoopback, reading, readLogin } from './setting.ts'
 
 /** The ports that RFC 8314, section 3.3, and RFC 5321 give to them. */
 const ports = { 'smtps:': 465, 'smtp:': 587 } as const
@@ -52,33 +52,10 @@ function readServer(text: string): SmtpServerSetting | undefined {
   const plain = url.search !== ''
   const implicit = url.protocol === 'smtps:'
   if (implicit && plain) return undefined
-  const host = url.hostname.replace(/^\[|\]$/g, '')
   const login = readLogin(url)
-  if (login === 'malformed') return undefined
+  if (login === 'malformed' || login?.user === '') return undefined
   const port = url.port === '' ? ports[implicit ? 'smtps:' : 'smtp:'] : Number(url.port)
-  const starttls = !plain && !isLoopback(host)
+  const starttls = !plain && !isLoopback(url.hostname)
+  const host = url.hostname.replace(/^\[|\]$/g, '')
   return { host, port, tls: implicit ? 'implicit' : starttls ? 'starttls' : 'off', login }
-}
-
-function readLogin({ username, password }: URL): SmtpServerSetting['login'] | 'malformed' {
-  if (username === '' && password === '') return undefined
-  try {
-    const login = { user: decodeURIComponent(username), password: decodeURIComponent(password) }
-    return login.user === '' || login.password === '' ? 'malformed' : login
-  } catch {
-    return 'malformed'
-  }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
-}
-
-function reading<T>(message: string, read: (text: string) => T | undefined): z.ZodType<T, string> {
-  return z.string({ error: message }).transform((text, context) => {
-    const value = read(text)
-    if (value !== undefined) return value
-    context.addIssue({ code: 'custom', message })
-    return z.NEVER
-  })
 }
