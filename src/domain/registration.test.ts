@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { objectionsToOrganization } from './registration.ts'
+import { limitsOfRegistration, objectionsToOrganization } from './registration.ts'
 
 const [name, reserved, displayName] = [
   'The short name must be 2 to 63 lower-case letters, digits and inner hyphens.',
@@ -28,4 +28,19 @@ test.each([
   ['acme', 'Acme\u202eexe', [displayName]],
 ])('%s, %j', (short, long, expected) => {
   expect(objectionsToOrganization(short, long)).toEqual(expected)
+})
+
+test('a client is its IPv4 address or its /64 of IPv6, and where nobody says who asks there is more', () => {
+  const [one, same, other] = ['2001:db8::1', '2001:db8::ffff:2', '2001:db8:0:1::1'].map(
+    limitsOfRegistration,
+  )
+  expect(one).toEqual(same)
+  expect(one?.network).not.toEqual(other?.network)
+  expect(one?.network).toHaveLength(32)
+  expect(one?.limits).toEqual({ byEmail: 3, byNetwork: 20, window: 3600 })
+  expect(limitsOfRegistration(undefined).limits).toEqual({
+    byEmail: 3,
+    byNetwork: 200,
+    window: 3600,
+  })
 })

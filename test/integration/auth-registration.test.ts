@@ -1,4 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  type RegistrationOptions,
+  RegistrationService,
+} from '../../src/auth/registration/registration.ts'
+import { openPool } from '../../src/db/pool.ts'
 import { sessionCookie } from '../../src/domain/session.ts'
 import { eventually, peoplesSettings, startAuthForTest } from '../support/authservice.ts'
 import { type Answer, password, type SignInScene, startSignIn } from '../support/signin.ts'
@@ -125,6 +130,28 @@ describe('an address is verified with the password that was chosen, and not with
     expect(codes.filter((code) => code === 'token_invalid')).toHaveLength(7)
     expect(outcome(await verify(token, 0, chosen))).toEqual([400, 'token_invalid'])
     expect(await organizationOf('guessed-corp')).toEqual([])
+  })
+
+  test('what could not be judged, as there was too much to do, was no try', async () => {
+    const email = 'patient@victim.example'
+    await register({ organization: 'patient-corp', email, password: chosen })
+    const token = await scene.mailedToken(email)
+    const pool = openPool({
+      connectionString: scene.database.authUrl,
+      applicationName: 'test',
+      log: { info: () => {}, warn: () => {} },
+    })
+    const busy = { refused: 'busy', retryAfter: 2 } as const
+    const service = new RegistrationService({
+      pool,
+      hasher: { verify: async () => busy },
+    } as unknown as RegistrationOptions)
+    const client = { address: '192.0.2.1', userAgent: '', device: undefined, requestId: 'test' }
+    for (let n = 0; n < 6; n++) {
+      expect(await service.verifyEmail(token, chosen, client)).toEqual(busy)
+    }
+    await pool.end()
+    expect((await verify(token, 0, chosen)).status).toBe(200)
   })
 
   test('the page asks for it, and the mail says so', async () => {
