@@ -23,8 +23,13 @@ export interface Replica {
 export function startReplica(
   authUrl: string,
   server: Partial<SmtpServer> & { readonly port: number },
-  options: { readonly authorities?: string; readonly codes?: CodeMinter } = {},
+  options: {
+    readonly authorities?: string
+    readonly codes?: CodeMinter
+    readonly patience?: number
+  } = {},
 ): Replica {
+  const { authorities, codes, ...rest } = options
   const logged: Replica['logged'] = []
   const at = (level: string) => (detail: object, message: string) => {
     logged.push({ level, detail, message })
@@ -37,10 +42,10 @@ export function startReplica(
       pool,
       server: { host: '127.0.0.1', tls: 'off', login: undefined, ...server },
       sender,
-      authorities: options.authorities,
+      authorities,
       publicUrl,
     },
-    { codes: options.codes, registry, log },
+    { codes, registry, log, ...rest },
   )
   mail.start()
   return {

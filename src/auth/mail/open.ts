@@ -34,8 +34,6 @@ const concurrency = 4
 const deadline = 20_000
 const interval = 2000
 const backlogInterval = 10_000
-/** Milliseconds that a delivery under way may still take when the service ends. */
-const patience = 5000
 /** Seconds: the deadline, and what the two transactions of a delivery may take. */
 const lease = 60
 
@@ -49,10 +47,12 @@ export function openMail(
     readonly codes: CodeMinter | undefined
     readonly registry: Registry
     readonly log: AuthLog
+    /** Milliseconds that a delivery under way may still take when the service ends. */
+    readonly patience?: number
   },
 ): Mail {
   const { pool, server, sender, authorities, publicUrl } = backend
-  const { codes, registry, log } = options
+  const { codes, registry, log, patience = 5000 } = options
   const host = new URL(publicUrl).hostname
   const smtp = new Smtp({ server, sender, authorities, host, connections: concurrency, deadline })
   const delivery = new MailDelivery({ pool, smtp, codes, publicUrl })
