@@ -1,17 +1,19 @@
 import type { Server } from 'node:http'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import type { ClientAddresses } from './check/clientaddress.ts'
-import type { DenialLog } from './check/denials.ts'
+import { DenialLog } from './check/denials.ts'
 import { type CheckHandler, checkMethods } from './check/handler.ts'
 import type { Identities } from './check/identities.ts'
 import type { Judge } from './check/judge.ts'
 import { answerClientError } from './clienterror.ts'
 import type { WallClock } from './clock.ts'
+import type { Credential } from './index/credential.ts'
 import type { Jwks } from './jwks.ts'
 import { type AuthLog, reasonOf } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { People } from './people.ts'
 import { registerAuthentication } from './plugins/authentication.ts'
+import { addressOf } from './plugins/client.ts'
 import { registerPreflight, registerSharing } from './plugins/cors.ts'
 import { registerEmptyBodies } from './plugins/emptybody.ts'
 import { bareHeaders, registerHeaders } from './plugins/headers.ts'
@@ -19,7 +21,7 @@ import { Hosts } from './plugins/hosts.ts'
 import { registerOriginCheck } from './plugins/origin.ts'
 import { registerPlainRefusal } from './plugins/transport.ts'
 import type { Windows } from './ratelimit/window.ts'
-import { codeOf, detailOf, sendProblem } from './refusal.ts'
+import { codeOf, detailOf, refusalOf, sendProblem } from './refusal.ts'
 import type { RequestIds } from './requestid.ts'
 import { registerIntrospection } from './routes/introspection.ts'
 import { registerJwks } from './routes/jwks.ts'
@@ -98,6 +100,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   registerEmptyBodies(framework)
   describeResponses(framework, options)
   registerAuthentication(framework)
+  logRefusals(framework, options)
   registerRoutes(framework, options)
   await framework.ready()
   if (server === undefined) throw new Error('the framework made no server')
@@ -109,7 +112,7 @@ function registerRoutes(framework: FastifyInstance, options: AppOptions): void {
   const hosts = people && new Hosts(people.publicUrl, people.organizationHosts)
   void framework.register(async (context) => {
     if (hosts) registerPlainRefusal(context, { ...options, hosts })
-    registerOriginCheck(context, { hosts, whose: 'signed-in' })
+    registerOriginCheck(context, { hosts, whose: 'signed-in', takes: 'forms' })
     registerSharing(context)
     registerIntrospection(context, options)
     registerProviderCredentials(context, options)
@@ -155,5 +158,26 @@ function describeResponses(framework: FastifyInstance, options: AppOptions): voi
       options.log.error({ requestId: request.id, error: reasonOf(error) }, 'a request failed')
     }
     return answer(request, reply, code, detailOf(error))
+  })
+}
+
+/** Writes down who was refused what and why, so that a request can be found by the id that its answer bore. What fails is logged where it does. */
+function logRefusals(framework: FastifyInstance, { addresses, log }: AppOptions): void {
+  // A budget of its own: what is refused here must not hide what the check denies.
+  const refusals = new DenialLog(log)
+  framework.addHook('onSend', async (request) => {
+    const code = refusalOf(request)
+    if (code === undefined || code === 'internal') return
+    const session = request.getDecorator<Credential | null>('session')
+    const caller = request.getDecorator<Credential | null>('caller')
+    const { method, url } = request.routeOptions
+    const refusal = {
+      requestId: request.id,
+      code,
+      address: addressOf(request, addresses),
+      credential: session ?? caller ?? undefined,
+      route: url === undefined ? undefined : `${[method].flat().join(', ')} ${url}`,
+    }
+    refusals.write(refusal, Date.now())
   })
 }

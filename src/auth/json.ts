@@ -15,7 +15,7 @@ export function readJson(bytes: Uint8Array): unknown {
     text = decoder.decode(bytes)
     value = JSON.parse(text)
   } catch {
-    throw new InvalidRequestError('the body is no JSON')
+    throw new InvalidRequestError('The body is not JSON in UTF-8.')
   }
   expectClear(text)
   return value
@@ -31,12 +31,12 @@ function expectClear(text: string): void {
     if (token === '}' || token === ']') open.pop()
     else if (token === '{' || token === '[') open.push(token === '{' ? new Set() : undefined)
     else if (name !== undefined) addName(open.at(-1), JSON.parse(`"${name}"`) as string)
-    if (open.length > deepest) throw new InvalidRequestError('the body is too deep')
+    if (open.length > deepest) throw new InvalidRequestError('The body is nested too deeply.')
   }
 }
 
 function addName(names: Set<string> | undefined, name: string): void {
-  if (name === '__proto__') throw new InvalidRequestError('a name is reserved')
-  if (names?.has(name)) throw new InvalidRequestError('a name is there twice')
+  if (name === '__proto__') throw new InvalidRequestError('A name is reserved.')
+  if (names?.has(name)) throw new InvalidRequestError('A name is there twice in an object.')
   names?.add(name)
 }

@@ -1,6 +1,7 @@
-import type { FastifyError, FastifyReply } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { challengeFor } from './check/answer.ts'
 import { UnavailableError } from './check/readthrough.ts'
+import { InvalidRequestError } from './form.ts'
 import type { Refused } from './people.ts'
 import { type ProblemCode, problem, problemMediaType, statusOf } from './problem.ts'
 
@@ -37,7 +38,28 @@ export function codeOf(error: FastifyError): ProblemCode {
 
 /** What more is said of it. */
 export function detailOf(error: Error): RefusalDetail {
+  if (error instanceof InvalidRequestError) return { details: error.details }
   return error instanceof RefusalError ? error.detail : {}
+}
+
+/** What to do about a refusal, where that is the same whoever refuses. */
+const remedies: Partial<Readonly<Record<ProblemCode, readonly string[]>>> = {
+  account_locked: [
+    'There were too many wrong passwords or codes. Wait for as long as Retry-After says.',
+    'A new password, by the link of the mail of a password reset, lifts the lock of an account at once.',
+  ],
+}
+
+const refusals = new WeakMap<FastifyRequest, ProblemCode>()
+
+/** Has it known to the log that a request was refused. */
+export function noteRefusal(request: FastifyRequest, code: ProblemCode): void {
+  refusals.set(request, code)
+}
+
+/** Why a request was refused; undefined when it was not. */
+export function refusalOf(request: FastifyRequest): ProblemCode | undefined {
+  return refusals.get(request)
 }
 
 /** Whether what a service of people answered is a refusal. */
@@ -51,8 +73,9 @@ export function isRefused<Code extends ProblemCode>(
 export function sendProblem(
   reply: FastifyReply,
   code: ProblemCode,
-  { retryAfter, details }: RefusalDetail = {},
+  { retryAfter, details = remedies[code] }: RefusalDetail = {},
 ): FastifyReply {
+  noteRefusal(reply.request, code)
   const challenge = challengeFor(code === 'sign_in_failed' ? 'credential_missing' : code)
   if (challenge !== undefined) reply.header('www-authenticate', challenge)
   const seconds = retryAfter ?? (statusOf(code) === 503 ? 1 : undefined)

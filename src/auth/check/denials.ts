@@ -10,6 +10,8 @@ export interface Denial {
   readonly address: string | undefined
   /** Undefined when it is not known. */
   readonly credential: Credential | undefined
+  /** Method and path as they are described, without what a client put there. */
+  readonly route?: string | undefined
   /** A trusted proxy says what was asked for originally. */
   readonly original?: IncomingMessage | undefined
 }
@@ -47,12 +49,13 @@ export class DenialLog {
       return
     }
     budget.lines++
-    const { requestId, code, address, credential, original } = denial
+    const { requestId, code, address, credential, route, original } = denial
     this.#log.info(
       {
         requestId,
         code,
         address,
+        ...(route !== undefined && { route }),
         ...(credential && {
           organization: credential.tenant.name,
           subject: credential.name,

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { canonicalOrganizationName } from '../../domain/organizationname.ts'
 import { deviceCookie, sessionCookie } from '../../domain/session.ts'
 import type { ClientAddresses } from '../check/clientaddress.ts'
 import type { Client, OrganizationHint } from '../people.ts'
@@ -29,5 +30,7 @@ export function addressOf(
 
 /** Which organization a request is for: the one that it names, or the one that its host tells. */
 export function hintOf(request: FastifyRequest, name?: string): OrganizationHint {
-  return { ...(name !== undefined && name !== '' && { name }), host: request.hostname }
+  const host = request.hostname
+  if (name === undefined || name === '') return { host }
+  return { name: canonicalOrganizationName(name) ?? name, host }
 }

@@ -3,6 +3,7 @@ import { sessionCookie } from '../../domain/session.ts'
 import { formMediaType } from '../form.ts'
 import { RefusalError } from '../refusal.ts'
 import type { Hosts } from './hosts.ts'
+import { jsonExpected } from './json.ts'
 
 /** What tells where a request of a browser comes from. */
 export interface Provenance {
@@ -29,13 +30,19 @@ export function isOwnRequest({ site, origin, own, ambient }: Provenance): boolea
  * Refuses what another site has a browser do.
  * @param whose `everybody`: any request that changes something and brings no credential of its own in a header, since signing
  *   somebody in is a change too; `signed-in`: where a session's cookie comes along
+ * @param takes what the routes take
  */
 export function registerOriginCheck(
   framework: FastifyInstance,
   {
     hosts,
     whose,
-  }: { readonly hosts: Hosts | undefined; readonly whose: 'everybody' | 'signed-in' },
+    takes,
+  }: {
+    readonly hosts: Hosts | undefined
+    readonly whose: 'everybody' | 'signed-in'
+    readonly takes: 'json' | 'forms'
+  },
 ): void {
   framework.addHook('onRequest', async (request) => {
     if (safeMethods.has(request.method)) return
@@ -49,8 +56,22 @@ export function registerOriginCheck(
       own: hosts?.originOf(headers.host),
       ambient: hasCookie || isForm(headers['content-type']),
     }
-    if (!isOwnRequest(provenance)) throw new RefusalError('csrf_refused')
+    if (isOwnRequest(provenance)) return
+    // Where nothing tells of a browser, a program forgot to say what it sends.
+    const { site, origin, own } = provenance
+    const program = !hasCookie && site === undefined && origin === undefined
+    if (program && takes === 'json') throw jsonExpected()
+    throw new RefusalError('csrf_refused', { details: remediesOf(own) })
   })
+}
+
+/** @param own as the origin of our pages at the host that was asked */
+function remediesOf(own: string | undefined): readonly string[] {
+  const origin = own === undefined ? 'Origin' : `Origin: ${own}`
+  return [
+    `Browsers say by "Sec-Fetch-Site" or "Origin" that a page of this service asks. A program that uses a cookie or sends a form must send the header "${origin}" too.`,
+    'A program is better off without a cookie: sign in with "session": "token", and send the access token as "Authorization: Bearer".',
+  ]
 }
 
 /** By name alone: a cookie that is no session is refused as well. */

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { InvalidRequestError } from '../form.ts'
+import { objectionsOf } from './objection.ts'
 
 /**
  * The body of a request, as its schema reads it.
@@ -10,8 +11,16 @@ export function bodyOf<Schema extends z.ZodType>(
   { body }: FastifyRequest,
   schema: Schema,
 ): z.infer<Schema> {
-  const parsed = schema.safeParse(body)
-  if (!parsed.success) throw new InvalidRequestError('the body is none of this route')
+  return readAs(schema, body)
+}
+
+/**
+ * A body or a query, as its schema reads it.
+ * @throws InvalidRequestError when it is anything else
+ */
+export function readAs<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw new InvalidRequestError(...objectionsOf(parsed.error, value))
   return parsed.data
 }
 
@@ -19,5 +28,5 @@ export function bodyOf<Schema extends z.ZodType>(
 export function expectNoBody({ body }: FastifyRequest): void {
   if (body === undefined || body === null) return
   if (typeof body === 'object' && Object.keys(body).length === 0) return
-  throw new InvalidRequestError('this route takes no body')
+  throw new InvalidRequestError('This route takes no body.')
 }

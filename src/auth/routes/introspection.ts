@@ -4,10 +4,11 @@ import { accessTokenClient } from '../../domain/accesstoken.ts'
 import { isLive } from '../check/decide.ts'
 import type { Identities } from '../check/identities.ts'
 import type { WallClock } from '../clock.ts'
-import { formMediaType, InvalidRequestError, readForm } from '../form.ts'
+import { formMediaType, readForm } from '../form.ts'
 import type { ApiKeyCredential, Credential } from '../index/credential.ts'
 import type { SessionCredential } from '../index/session.ts'
 import { type AuthenticationOptions, callerOf, requireScope } from '../plugins/authentication.ts'
+import { bodyOf } from './body.ts'
 
 export const introspectionScope = 'cardea:introspect'
 
@@ -30,8 +31,8 @@ const active = z.object({
   username: z.string().optional().describe("The person's address. Absent: it is an API key."),
   jti: z.string().optional().describe('The id of the access token. Absent: it is an API key.'),
   token_type: z.literal('Bearer'),
-  iat: z.int().describe('When it was made, in seconds since 1970.'),
-  exp: z.int().optional().describe('When it ends, in seconds since 1970. Absent: never.'),
+  iat: z.int().min(0).describe('When it was made, in seconds since 1970.'),
+  exp: z.int().min(0).optional().describe('When it ends, in seconds since 1970. Absent: never.'),
   organization: z.string().describe('The name of the organization.'),
   project: z.string().optional().describe('The name of the project that it is confined to.'),
   roles: z.array(z.string()).describe('The roles that it has there.'),
@@ -57,11 +58,10 @@ export function registerIntrospection(
   framework.post('/oauth2/introspect', {
     onRequest: requireScope(introspectionScope, options),
     handler: async (request): Promise<Introspection> => {
-      const form = introspectionRequest.safeParse(request.body)
-      if (!form.success) throw new InvalidRequestError('the form has no token')
+      const { token } = bodyOf(request, introspectionRequest)
       const now = options.clock.now()
       // As a client would present it: a session's cookie is nothing that anybody but its browser has.
-      const presented = { carrier: 'bearer', text: form.data.token } as const
+      const presented = { carrier: 'bearer', text: token } as const
       const credential = await options.identities.of(presented, now, performance.now())
       return introspect(credential, callerOf(request), now)
     },

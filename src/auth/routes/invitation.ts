@@ -5,12 +5,13 @@ import { personOf, requirePerson } from '../plugins/authentication.ts'
 import { clientOf } from '../plugins/client.ts'
 import { isRefused, sendRefused } from '../refusal.ts'
 import { bodyOf, expectNoBody } from './body.ts'
+import { email, personName } from './field.ts'
 import { namedRole } from './member.ts'
 import type { PeopleRouteOptions } from './options.ts'
 
 const moment = z.iso.datetime()
 
-export const inviteRequest = namedRole.extend({ email: z.string().min(3).max(254) })
+export const inviteRequest = namedRole.extend({ email })
 
 export const invitationResponse = z.object({
   id: z.string(),
@@ -24,7 +25,7 @@ export const invitationsResponse = z.object({ invitations: z.array(invitationRes
 
 export const acceptRequest = z.strictObject({
   token: z.string().min(1).max(256).describe('As the mail brought it.'),
-  name: z.string().max(200).describe('What the person is called; it may be empty.'),
+  name: personName.describe('What the person is called; it may be empty.'),
   password: z.string().min(1).max(4096),
 })
 export const acceptResponse = z

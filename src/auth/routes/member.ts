@@ -1,20 +1,21 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { InvalidRequestError } from '../form.ts'
 import type { Member } from '../people.ts'
 import { personOf, requirePerson } from '../plugins/authentication.ts'
 import { clientOf } from '../plugins/client.ts'
 import { renewSessionCookie } from '../plugins/sessioncookie.ts'
 import { isRefused, sendRefused } from '../refusal.ts'
-import { bodyOf, expectNoBody } from './body.ts'
+import { bodyOf, expectNoBody, readAs } from './body.ts'
+import { personName, resourceName } from './field.ts'
 import type { PeopleRouteOptions } from './options.ts'
 
-const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
 const moment = z.iso.datetime()
 
 export const namedRole = z.strictObject({
-  role: name.describe('owner, admin, developer, viewer, auditor, or a role of the organization.'),
-  project: name.optional().describe('Left out: on the whole organization.'),
+  role: resourceName.describe(
+    'owner, admin, developer, viewer, auditor, or a role of the organization.',
+  ),
+  project: resourceName.optional().describe('Left out: on the whole organization.'),
 })
 
 export const memberResponse = z.object({
@@ -37,13 +38,13 @@ export const meResponse = memberResponse.extend({
   organization: z.string().describe('The name of the organization.'),
   displayName: z.string().describe('What the organization calls itself.'),
 })
-export const renameRequest = z.strictObject({ name: z.string().max(200) })
+export const renameRequest = z.strictObject({ name: personName })
 
 const pageQuery = z.strictObject({
   after: z.uuid().optional(),
   limit: z
     .string()
-    .regex(/^[1-9][0-9]{0,2}$/)
+    .regex(/^[1-9][0-9]{0,2}$/, 'must be a number from 1 to 999; more than 100 counts as 100')
     .optional(),
 })
 const limits = { usual: 50, most: 100 } as const
@@ -86,9 +87,7 @@ export function registerMembers(context: FastifyInstance, options: PeopleRouteOp
   const onRequest = requirePerson(options)
 
   context.get('/api/members', { onRequest }, async (request, reply) => {
-    const query = pageQuery.safeParse(request.query)
-    if (!query.success) throw new InvalidRequestError('the query is none of this route')
-    const { after, limit } = query.data
+    const { after, limit } = readAs(pageQuery, request.query)
     const page = { after, limit: Math.min(Number(limit ?? limits.usual), limits.most) }
     const outcome = await members.list(personOf(request), page)
     if (isRefused<'permission_denied'>(outcome)) return sendRefused(reply, outcome)

@@ -28,7 +28,7 @@ export interface PeopleSurfaceOptions extends PageOptions {
 export function registerPeople(framework: FastifyInstance, options: PeopleSurfaceOptions): void {
   void framework.register(async (api) => {
     registerJson(api)
-    await registerEdges(api, options)
+    await registerEdges(api, options, { whose: 'everybody', takes: 'json' })
     registerSharing(api)
     registerSignIn(api, options)
     registerRegistration(api, options)
@@ -41,13 +41,13 @@ export function registerPeople(framework: FastifyInstance, options: PeopleSurfac
   })
   void framework.register(async (pages) => {
     pages.removeAllContentTypeParsers()
-    await registerEdges(pages, options)
+    await registerEdges(pages, options, { whose: 'everybody', takes: 'forms' })
     registerPages(pages, options)
   })
   void framework.register(async (programs) => {
     programs.removeAllContentTypeParsers()
     // Programs send the form of RFC 7009, and what is in it is its credential: no other site can know it.
-    await registerEdges(programs, options, 'signed-in')
+    await registerEdges(programs, options, { whose: 'signed-in', takes: 'forms' })
     registerRevocation(programs, options)
   })
 }
@@ -55,11 +55,11 @@ export function registerPeople(framework: FastifyInstance, options: PeopleSurfac
 async function registerEdges(
   context: FastifyInstance,
   options: PeopleSurfaceOptions,
-  whose: 'everybody' | 'signed-in' = 'everybody',
+  surface: Pick<Parameters<typeof registerOriginCheck>[1], 'whose' | 'takes'>,
 ): Promise<void> {
   await context.register(cookie)
   registerTransportCheck(context, options)
-  registerOriginCheck(context, { ...options, whose })
+  registerOriginCheck(context, { hosts: options.hosts, ...surface })
   await registerRateLimits(context, options)
   // After every change, whether it wrote a mail or not: what is done for those who have an account is done for all.
   context.addHook('onResponse', async ({ method }) => {

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { InvalidRequestError } from '../form.ts'
 import type { ApiKeyCredential } from '../index/credential.ts'
 import {
   type AuthenticationOptions,
@@ -10,15 +9,16 @@ import {
 } from '../plugins/authentication.ts'
 import { registerJson } from '../plugins/json.ts'
 import type { Resolution, ResolveRequest, Vault, VaultRefusal } from '../vault/vault.ts'
+import { bodyOf } from './body.ts'
+import { resourceName } from './field.ts'
 
 /** For every provider; with `:` and the name of one behind it, for that one. */
 export const resolveScope = 'provider-credentials:resolve'
-const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
 
 /** Strict: whoever sends the credential itself is refused, so that it is nowhere taken in. */
 export const resolveRequest = z.strictObject({
-  provider: name.describe('The provider, as the ProviderCredential names it.'),
-  project: name
+  provider: resourceName.describe('The provider, as the ProviderCredential names it.'),
+  project: resourceName
     .optional()
     .describe(
       'The name of the project that the request is for. Left out: the project of the key, or else the organization as a whole.',
@@ -37,7 +37,7 @@ const fromVault = z.object({
   credential: z.object({
     id: z.string().describe('The id of the ProviderCredential.'),
     provider: z.string(),
-    version: z.int(),
+    version: z.int().min(1),
     fingerprint: z.string().describe('The same as in the status of the resource.'),
     value: z.string().describe('The value. Keep it no longer than the request takes.'),
   }),
@@ -68,13 +68,12 @@ export function registerProviderCredentials(
     context.post('/v1/provider-credentials/resolve', {
       onRequest: requireScopeThat(mayDo, resolveScope, options),
       handler: async (request, reply) => {
-        const body = resolveRequest.safeParse(request.body)
-        if (!body.success) throw new InvalidRequestError('the body is no request for a credential')
+        const body = bodyOf(request, resolveRequest)
         const credential = callerOf(request)
-        const resolution = await answer(vault, credential, body.data, request.id)
+        const resolution = await answer(vault, credential, body, request.id)
         if (resolution.use) return resolution
         const { code } = resolution
-        const scope = `${resolveScope}:${body.data.provider}`
+        const scope = `${resolveScope}:${body.provider}`
         const refusal = { code, credential, scope, retryAfter: retryAfter[code] }
         return turnAway(request, reply, refusal, options)
       },

@@ -27,7 +27,9 @@ export const revokeAllRequest = z.strictObject({
     .enum(['current', 'none'])
     .describe('current: all but the session that asks. none: that one too.'),
 })
-export const revokedResponse = z.object({ revoked: z.int().describe('How many sessions ended.') })
+export const revokedResponse = z.object({
+  revoked: z.int().min(0).describe('How many sessions ended.'),
+})
 
 /** One's own sessions. In a context that takes JSON. */
 export function registerSessions(context: FastifyInstance, options: PeopleRouteOptions): void {

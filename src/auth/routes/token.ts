@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { formMediaType, InvalidRequestError, readForm } from '../form.ts'
+import { formMediaType, readForm } from '../form.ts'
 import type { TokenSession } from '../people.ts'
 import { clientOf } from '../plugins/client.ts'
 import { isRefused, sendRefused } from '../refusal.ts'
@@ -11,7 +11,7 @@ import type { PeopleRouteOptions } from './options.ts'
 export const tokenResponse = z.object({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('Seconds for which the access token is valid.'),
+  expires_in: z.int().min(1).describe('Seconds for which the access token is valid.'),
   refresh_token: z.string().describe('Of use once. A second use of it ends the session.'),
 })
 
@@ -66,9 +66,8 @@ export function registerRevocation(framework: FastifyInstance, options: PeopleRo
       async (_request: unknown, body: string | Buffer) => readForm(body.toString()),
     )
     context.post('/oauth2/revoke', async (request, reply) => {
-      const form = revocationRequest.safeParse(request.body)
-      if (!form.success) throw new InvalidRequestError('the form has no token')
-      await people.sessions.revokeToken(form.data.token, clientOf(request, addresses))
+      const { token } = bodyOf(request, revocationRequest)
+      await people.sessions.revokeToken(token, clientOf(request, addresses))
       // RFC 7009, section 2.2: an invalid token is answered like a valid one.
       return reply.code(200).send()
     })

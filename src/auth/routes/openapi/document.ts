@@ -12,7 +12,7 @@ const problemSchema = z
   .object({
     type: z.url(),
     title: z.string(),
-    status: z.int(),
+    status: z.int().min(400).max(599),
     code: z.enum(problemCodes).describe('For programs; it never changes.'),
     requestId: z.string(),
     details: z

@@ -4,6 +4,7 @@ import type { Fault } from '../../../web/form.ts'
 import { waitingTime } from '../../../web/problem.ts'
 import type { Refused } from '../../people.ts'
 import { type ProblemCode, statusOf } from '../../problem.ts'
+import { noteRefusal } from '../../refusal.ts'
 import { sendPage } from './problem.ts'
 
 /** What is said of a refusal on the form that was refused: which field, and how to do better. It tells nothing of others. */
@@ -45,7 +46,11 @@ const sentences: Partial<Readonly<Record<ProblemCode, Fault>>> = {
 export function faultsOf({ refused, retryAfter, details }: Refused<ProblemCode>): readonly Fault[] {
   if (refused === 'account_locked' || refused === 'too_many_requests') {
     const wait = retryAfter === undefined ? 'later' : `in ${waitingTime(retryAfter)}`
-    return [{ message: `There were too many attempts. Try again ${wait}.` }]
+    const message = `There were too many attempts. Try again ${wait}.`
+    if (refused === 'too_many_requests') return [{ message }]
+    return [
+      { message: `${message} If you choose a new password by mail, your account is open at once.` },
+    ]
   }
   const { field, message } = sentences[refused] ?? {
     message: 'That did not work. Please try again.',
@@ -60,6 +65,7 @@ export function sendFaulty(
   page: string,
   refusal?: Refused<ProblemCode>,
 ): FastifyReply {
+  if (refusal) noteRefusal(reply.request, refusal.refused)
   const status = refusal === undefined ? 422 : statusOf(refusal.refused)
   if (refusal?.retryAfter !== undefined) reply.header('retry-after', refusal.retryAfter)
   // 401 would ask the browser for a credential in a header.

@@ -16,9 +16,9 @@ export function fieldsOf<Name extends string>(
   const sent = Object.entries(body as Readonly<Record<string, string>>)
   for (const [name, value] of sent) {
     if (!(names as readonly string[]).includes(name))
-      throw new InvalidRequestError('a field is unknown')
+      throw new InvalidRequestError('A field is not known here.')
     if (value.length > longest || value.includes('\0'))
-      throw new InvalidRequestError('a field is too long')
+      throw new InvalidRequestError('A field is too long.')
   }
   const given = new Map(sent)
   return Object.fromEntries(names.map((name) => [name, given.get(name) ?? ''])) as Record<

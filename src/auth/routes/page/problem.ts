@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { problemPage } from '../../../web/problem.ts'
 import { type ProblemCode, statusOf } from '../../problem.ts'
-import { type RefusalDetail, sendProblem } from '../../refusal.ts'
+import { noteRefusal, type RefusalDetail, sendProblem } from '../../refusal.ts'
 
 /** Answers with a problem: somebody gets a page, a program JSON. */
 export function sendProblemTo(
@@ -11,6 +11,7 @@ export function sendProblemTo(
   detail: RefusalDetail = {},
 ): FastifyReply {
   if (!request.headers.accept?.includes('text/html')) return sendProblem(reply, code, detail)
+  noteRefusal(request, code)
   const status = statusOf(code)
   const retryAfter = detail.retryAfter ?? (status === 503 ? 1 : undefined)
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
