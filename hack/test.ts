@@ -69,6 +69,7 @@ async function provide(suites: readonly (Check | Project)[]): Promise<ReadonlySe
       await ensurePythonPackages('openbao', progress)
     },
     prometheus: () => ensureDebianProgram('promtool', 'prometheus', progress),
+    nginx: () => ensureDebianProgram('nginx', 'nginx-light', progress),
     redis: () => ensureDebianProgram('redis-server', 'redis-server', progress),
   }
   const lacking = new Set<Need>()

@@ -1,5 +1,5 @@
 /** What a suite needs that npm did not install. */
-export type Need = 'cluster tools' | 'key managers' | 'prometheus' | 'redis'
+export type Need = 'cluster tools' | 'key managers' | 'prometheus' | 'redis' | 'nginx'
 
 interface Described {
   readonly name: string
@@ -56,7 +56,7 @@ export const projects: readonly Project[] = [
   {
     name: 'integration',
     about: 'the parts on a real PostgreSQL and a real API server',
-    needs: ['cluster tools', 'key managers', 'redis'],
+    needs: ['cluster tools', 'key managers', 'nginx', 'redis'],
   },
   {
     name: 'e2e',
