@@ -20,6 +20,7 @@ test('the database and the key manager must be told; everything else has a value
     identity: 'pod-0',
     allowPlainSecrets: false,
     adoptOrganizations: [],
+    inviteOwners: true,
   })
 })
 
@@ -41,6 +42,7 @@ test.each([
   ['CARDEA_IDENTITY', 'a b'],
   ['CARDEA_ALLOW_PLAIN_SECRETS', 'yes'],
   ['CARDEA_ADOPT_ORGANIZATIONS', 'acme'],
+  ['CARDEA_INVITE_OWNERS', 'no'],
   ['CARDEA_DRAIN_TIMEOUT', '-1s'],
   ['CARDEA_LOG_LEVEL', 'loud'],
 ])('%s=%s stops the operator, and the sentence names it', (variable, value) => {

@@ -45,6 +45,7 @@ export function readOperatorConfig(environment: Environment, identity: string) {
       pattern(/^(\*|[a-z0-9-]{1,63}\/[a-z0-9-]{1,63})$/, organizations),
       organizations,
     ).optional(),
+    CARDEA_INVITE_OWNERS: otherwise('true', flag()),
     CARDEA_SIGNING_KEY_ROTATION: otherwise('30d', duration({ min: '1m', max: '3650d' })),
     // The operator looks every ten minutes, a replica reads after half a minute, and whoever verifies caches for five.
     CARDEA_SIGNING_KEY_PUBLISH_AHEAD: otherwise('1d', duration({ min: '20m', max: '90d' })),
@@ -67,6 +68,7 @@ export function readOperatorConfig(environment: Environment, identity: string) {
     identity: settings.CARDEA_IDENTITY,
     allowPlainSecrets: settings.CARDEA_ALLOW_PLAIN_SECRETS,
     adoptOrganizations: settings.CARDEA_ADOPT_ORGANIZATIONS ?? [],
+    inviteOwners: settings.CARDEA_INVITE_OWNERS,
     /** Milliseconds. */
     signingKeys: {
       every: settings.CARDEA_SIGNING_KEY_ROTATION,

@@ -12,9 +12,9 @@ export interface Owners {
 export function peopleOfOwners(owners: readonly string[]): Reading<Owners> {
   const among = `email = any (array[${owners.map(literal).join(', ')}]::text[])`
   return {
-    text: `select email, null::uuid as id, false as "byResource", null::timestamptz as "expiresAt" from cardea.users where ${among}
+    text: `select email, null::uuid as id, false as "byResource", 0 as renewals, null::timestamptz as "expiresAt" from cardea.users where ${among}
       union all
-      select email, id, invited_by is null, expires_at from cardea.invitations
+      select email, id, invited_by is null, renewals, expires_at from cardea.invitations
       where accepted_at is null and revoked_at is null and (invited_by is null or ${among})
       order by email`,
     decode: (rows) => ({
@@ -34,8 +34,12 @@ export function invitingOwner(
 }
 
 /** Lets an invitation that expired begin anew. */
-export function renewingInvitation(id: string, seconds: number): string {
-  return `update cardea.invitations set created_at = now(), expires_at = ${endAfter(seconds)} where id = ${literal(id)}`
+export function renewingInvitation(
+  { id, renewals }: Pick<PendingInvitation, 'id' | 'renewals'>,
+  seconds: number,
+): string {
+  return `update cardea.invitations set created_at = now(), expires_at = ${endAfter(seconds)}, renewals = ${integer(renewals)}
+    where id = ${literal(id)}`
 }
 
 export function revokingInvitation(id: string): string {

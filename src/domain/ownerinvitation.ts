@@ -1,5 +1,7 @@
 /** Milliseconds for which an owner may accept. */
 export const ownerInvitationLifetime = 7 * 86_400_000
+/** Who let so many more invitations expire is left alone until the resource changes. */
+const maxRenewals = 3
 
 /** An invitation that was neither accepted nor revoked; it may have expired. */
 export interface PendingInvitation {
@@ -8,6 +10,8 @@ export interface PendingInvitation {
   readonly email: string
   /** Whether it was made because the resource names an owner; otherwise a person invited. */
   readonly byResource: boolean
+  /** How often it began anew since the resource changed. */
+  readonly renewals: number
   readonly expiresAt: Date
 }
 
@@ -15,12 +19,20 @@ export interface PendingInvitation {
 export interface OwnerInvitations {
   /** Addresses to invite. */
   readonly invite: readonly string[]
-  /** Expired ones to begin anew. */
+  /** Expired ones to begin anew, as they are then counted. */
   readonly renew: readonly PendingInvitation[]
   /** Of those who are no owners any more, and what must make room. */
   readonly revoke: readonly PendingInvitation[]
   /** When the first of those that somebody may still accept expires. */
   readonly next: Date | undefined
+}
+
+export interface OwnerInviting {
+  /** Whether anybody is invited: it is of no use where nobody can sign in. */
+  readonly inviting: boolean
+  /** Whether the resource is another one than when it was last looked at. */
+  readonly changed: boolean
+  readonly now: Date
 }
 
 /**
@@ -32,13 +44,15 @@ export function decideOwnerInvitations(
   owners: readonly string[],
   accounts: readonly string[],
   pending: readonly PendingInvitation[],
-  now: Date,
+  { inviting, changed, now }: OwnerInviting,
 ): OwnerInvitations {
-  const wanting = owners.filter((owner) => !accounts.includes(owner))
+  const wanting = inviting ? owners.filter((owner) => !accounts.includes(owner)) : []
   const of = (email: string) => pending.find((one) => one.email === email)
   const isLive = (one: PendingInvitation) => one.expiresAt > now
   const expired = wanting.flatMap((owner) => of(owner) ?? []).filter((one) => !isLive(one))
-  const renew = expired.filter(({ byResource }) => byResource)
+  const renew = expired
+    .filter(({ byResource, renewals }) => byResource && (changed || renewals < maxRenewals))
+    .map((one) => ({ ...one, renewals: changed ? 0 : one.renewals + 1 }))
   const replaced = expired.filter(({ byResource }) => !byResource)
   const former = pending.filter(({ email, byResource }) => byResource && !owners.includes(email))
   const live = wanting.flatMap((owner) => of(owner) ?? []).filter(isLive)

@@ -8,3 +8,8 @@ export function isApplied(object: CustomResource): boolean {
   const ready = conditionOf(object, 'Ready')
   return ready?.status === 'True' && ready.observedGeneration === object.metadata.generation
 }
+
+/** Whether the spec is another one than when the operator last looked, whatever came of it then. */
+export function isChanged(object: CustomResource): boolean {
+  return conditionOf(object, 'Ready')?.observedGeneration !== object.metadata.generation
+}

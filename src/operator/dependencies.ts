@@ -23,6 +23,8 @@ export interface OperatorDependencies {
   readonly allowPlainSecrets: boolean
   /** `namespace/name` of the Organizations that may adopt one which was made through the API; `*` is any. */
   readonly adoptOrganizations: readonly string[]
+  /** Whether the owners whom Organizations name are invited: of no use where nobody can sign in. */
+  readonly inviteOwners: boolean
   /** Told of each repair, for the counter. */
   readonly repaired: (kind: string, where: 'row' | 'secret') => void
   /** The ids of API keys whose records somebody changed by hand, and whose secrets were not examined since. */

@@ -42,6 +42,7 @@ export interface OperatorOptions {
     readonly installation: string
     readonly allowPlainSecrets: boolean
     readonly adoptOrganizations: readonly string[]
+    readonly inviteOwners: boolean
   }
   readonly fence: () => Fence
   readonly randomBytes: (length: number) => Uint8Array
@@ -73,10 +74,10 @@ export function buildOperator(options: OperatorOptions) {
   })
   const changedByHand = new Set<string>()
   const { pool, keyring, dataKeys, fence, randomBytes, repaired } = options
-  const { installation, allowPlainSecrets, adoptOrganizations } = config
+  const { installation, allowPlainSecrets, adoptOrganizations, inviteOwners } = config
   const clients = { pool, keyring, dataKeys, secrets }
   const services = { ...clients, fence, logger, randomBytes, repaired, changedByHand }
-  const settings = { installation, allowPlainSecrets, adoptOrganizations }
+  const settings = { installation, allowPlainSecrets, adoptOrganizations, inviteOwners }
   const rotateSoon = (): void => loop.soon()
   const deps: OperatorDependencies = { ...services, ...settings, rotateSoon }
   const stores = new Map<string, ObjectStore<KubeObject>>()

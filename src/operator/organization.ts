@@ -35,7 +35,7 @@ import {
 } from '../k8s/reconciler.ts'
 import { KeyManagementError } from '../kms/keymanagement.ts'
 import { describeReference, type KeyReference } from '../kms/reference.ts'
-import { isApplied } from './applied.ts'
+import { isApplied, isChanged } from './applied.ts'
 import { blockedBy } from './children.ts'
 import { activeDataKey, type DataKeyTenant } from './datakey.ts'
 import { conflictMessage, recordEvent } from './declare.ts'
@@ -175,7 +175,11 @@ export class OrganizationReconciler implements Reconciler<Organization> {
         },
       )
     const invitations = ({ accounts, pending }: Owners) =>
-      decideOwnerInvitations(owners, accounts, pending, context.now())
+      decideOwnerInvitations(owners, accounts, pending, {
+        inviting: deps.inviteOwners,
+        changed: isChanged(organization),
+        now: context.now(),
+      })
     const planned = decide(seen.row)
     const wanted = ownerStatements(id, invitations(seen.people))
     const whole = {

@@ -24,8 +24,8 @@ export function ownerStatements(
       mailTo(invitation),
       tell('created', invitation),
     ]),
-    ...renew.flatMap(({ id, email }) => [
-      renewingInvitation(id, lifetime),
+    ...renew.flatMap(({ id, email, renewals }) => [
+      renewingInvitation({ id, renewals }, lifetime),
       mailTo({ organizationId, id, email }),
       tell('renewed', { organizationId, id, email }),
     ]),

@@ -276,8 +276,8 @@ test('what is over is forgotten after a month, and nothing that lives', async ()
   const invited = async (email: string, day: string) =>
     (
       await records.client.query<{ id: string }>(
-        `insert into cardea.invitations (organization_id, email, role, expires_at) values ($1, $2, 'viewer', now() - $3::interval) returning id`,
-        [organization, email, day],
+        `insert into cardea.invitations (organization_id, email, role, invited_by, expires_at) values ($1, $2, 'viewer', $4, now() - $3::interval) returning id`,
+        [organization, email, day, person.userId],
       )
     ).rows[0]?.id
   const [recent, former] = [

@@ -128,6 +128,29 @@ test('an invitation that expired begins anew, with another mail', async () => {
   ])
 })
 
+test('an owner who lets four invitations expire is sent no more, until the resource changes', async () => {
+  const id = await named('silent', [ann])
+  const expire = () =>
+    scene.sql(
+      `update cardea.invitations set expires_at = now() - interval '40 days' where organization_id = $1`,
+      id,
+    )
+  for (let n = 0; n < 5; n++) {
+    await expire()
+    await passes('silent')
+  }
+  expect(await mailsOf(id)).toHaveLength(4)
+  await expire()
+  // What is forgotten could not be counted.
+  await scene.sql(`select cardea.prune_people(interval '30 days', 1000)`)
+  await passes('silent')
+  expect(await mailsOf(id)).toHaveLength(4)
+  await patch('organization', ns, 'silent', { spec: { displayName: 'Renamed' } })
+  await eventually('there is another mail', async () =>
+    (await mailsOf(id)).length === 5 ? true : undefined,
+  )
+})
+
 test('the end of an invitation is not slept through', async () => {
   const id = await named('punctual', [ann])
   await scene.sql(

@@ -84,6 +84,7 @@ export class Lives {
       randomBytes,
       allowPlainSecrets: false,
       adoptOrganizations: [],
+      inviteOwners: true,
       logger: memoryLogger(),
       repaired: () => {},
       changedByHand: new Set(options.changedByHand),

@@ -24,6 +24,7 @@ export interface OperatorSetting {
   readonly installation?: string
   readonly allowPlainSecrets?: boolean
   readonly adoptOrganizations?: readonly string[]
+  readonly inviteOwners?: boolean
   readonly kms?: KeyManagement
   /** Instead of one whose only key is `kms`. */
   readonly keyring?: Keyring
@@ -96,6 +97,7 @@ export async function startOperator(setting: OperatorSetting): Promise<TestOpera
       installation,
       allowPlainSecrets: setting.allowPlainSecrets ?? false,
       adoptOrganizations: setting.adoptOrganizations ?? [],
+      inviteOwners: setting.inviteOwners ?? true,
     },
     fence: () => fence,
     randomBytes,

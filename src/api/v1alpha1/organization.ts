@@ -137,7 +137,7 @@ const organizationSpec = z.strictObject({
     .optional(),
   owners: setOf(email('owners'), { max: 50 })
     .describe(
-      'The email addresses of those who hold the role owner, in lower case, at most 50. Whoever has no account yet gets an invitation by mail, and another one when it expired after seven days. Example: [owner@acme.example]. Default: none.',
+      'The email addresses of those who hold the role owner, in lower case, at most 50. Whoever has no account yet gets an invitation by mail, and up to three more, each when the last one expired after seven days. Example: [owner@acme.example]. Default: none.',
     )
     .optional(),
   management: z

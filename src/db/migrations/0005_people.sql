@@ -115,7 +115,7 @@ create table cardea.revoked_access_tokens (
   primary key (organization_id, jti)
 );
 
--- invited_by: a user's id, or null where a resource names an owner.
+-- invited_by: a user's id, or null where a resource names an owner. renewals: how often such a one began anew by itself.
 create table cardea.invitations (
   organization_id uuid not null references cardea.organizations (id),
   id uuid not null default uuidv7(),
@@ -123,6 +123,7 @@ create table cardea.invitations (
   role text not null check (length(role) <= 63),
   project_id uuid,
   invited_by uuid,
+  renewals integer not null default 0,
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
   accepted_at timestamptz,
@@ -268,7 +269,7 @@ grant select (organization_id, email, network, created_at, expires_at), delete o
 grant select (organization_id, id, expires_at), delete on cardea.one_time_tokens, cardea.refresh_tokens to cardea_index;
 grant select (organization_id, kind, subject, failed_at, locked_until), delete on cardea.sign_in_failures to cardea_index;
 grant select (organization_id, id, last_seen_at), delete on cardea.devices to cardea_index;
-grant select (organization_id, id, expires_at, accepted_at, revoked_at), delete on cardea.invitations to cardea_index;
+grant select (organization_id, id, invited_by, expires_at, accepted_at, revoked_at), delete on cardea.invitations to cardea_index;
 grant select (display_name, domains, owners, settings, sessions_revoked_before) on cardea.organizations to cardea_index;
 
 -- Sessions that are not over, with whoever they are of. An idle one is given out for a while longer: when it was last seen is
@@ -389,7 +390,8 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended('cardea.prune_people', 0)) then
     return 0;
   end if;
-  -- Refresh tokens before sessions, which take along what is left of them.
+  -- Refresh tokens before sessions, which take along what is left of them. The invitation of an owner whom a resource names stays while
+  -- it is pending: without it, they would be invited again and again.
   foreach rule slice 1 in array array[
     ['registrations', 'organization_id', $sql$expires_at < now() - interval '1 hour'$sql$],
     ['one_time_tokens', 'organization_id, id', $sql$expires_at < now() - interval '1 day'$sql$],
@@ -398,7 +400,7 @@ begin
     ['sign_in_failures', 'organization_id, kind, subject', $sql$failed_at < now() - interval '1 day' and coalesce(locked_until < now(), true)$sql$],
     ['devices', 'organization_id, id', $sql$last_seen_at < now() - interval '400 days'$sql$],
     ['sessions', 'organization_id, id', $sql$least(expires_at, coalesce(revoked_at, last_seen_at + make_interval(secs => idle_timeout))) < now() - $1$sql$],
-    ['invitations', 'organization_id, id', $sql$least(expires_at, accepted_at, revoked_at) < now() - $1$sql$],
+    ['invitations', 'organization_id, id', $sql$least(expires_at, accepted_at, revoked_at) < now() - $1 and (invited_by is not null or accepted_at is not null or revoked_at is not null)$sql$],
     ['mails', 'organization_id, id', $sql$(state <> 'queued' or expires_at < now()) and created_at < now() - $1$sql$]
   ] loop
     execute format('delete from cardea.%1$I where (%2$s) in (select %2$s from cardea.%1$I where %3$s limit $2)', rule[1], rule[2], rule[3])
