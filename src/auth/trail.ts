@@ -1,4 +1,5 @@
 import { type AuditEvent, auditing } from '../db/audit.ts'
+import { authActor } from '../domain/actor.ts'
 
 /** Something that a person did, or that was done for somebody who is not known yet. */
 export interface Deed {
@@ -21,7 +22,7 @@ export function auditingDeed(deed: Deed): string {
   const { organizationId, userId, action, target, requestId, detail } = deed
   const who: Pick<AuditEvent, 'actorKind' | 'actor'> =
     userId === undefined
-      ? { actorKind: 'system', actor: 'cardea-auth' }
+      ? { actorKind: 'system', actor: authActor }
       : { actorKind: 'user', actor: userId }
   return auditing({
     ...who,

@@ -1,7 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type pg from 'pg'
-
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+import { isUuid } from '../domain/uuid.ts'
 
 /** A new id for a record, ordered by time. */
 export function newId(): string {
@@ -13,7 +12,7 @@ export function newId(): string {
  * id or is a record's already. A status can be written by others than the operator.
  */
 export async function reclaimId(pool: pg.Pool, shown: string | undefined): Promise<string> {
-  if (shown === undefined || !uuid.test(shown)) return newId()
+  if (shown === undefined || !isUuid(shown)) return newId()
   const text = 'select case when cardea.is_record($1::uuid) then uuidv7() else $1::uuid end as id'
   return oneId(pool, text, [shown])
 }

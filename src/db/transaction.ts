@@ -1,6 +1,7 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type { Pool, PoolClient, QueryResult } from 'pg'
 import type { Owner } from '../domain/ownership.ts'
+import { isUuid } from '../domain/uuid.ts'
 import { literal, type Read, type Reading } from './statement.ts'
 
 /** Drizzle on the connection of an open transaction. */
@@ -32,7 +33,6 @@ export interface TransactionOptions {
  * leader waiting, for ever; and ended only when they are idle, those that wait for each other would end one after the other.
  */
 const longest = "set local transaction_timeout = '10s'"
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
  * Runs `work` in one transaction with the tenant set, and the fence held until its commit.
@@ -45,7 +45,7 @@ export async function inOrganization<T, const R extends readonly Reading<unknown
   work: (tx: Transaction, ...read: Read<R>) => Promise<T>,
   readings?: R,
 ): Promise<T> {
-  if (!uuid.test(options.organizationId)) throw new TypeError('an organization id is a UUID')
+  if (!isUuid(options.organizationId)) throw new TypeError('an organization id is a UUID')
   return withClient(pool, async (client) => {
     const read = await begin(client, options, readings ?? ([] as unknown as R))
     return finish(drizzle({ client }), (tx) => work(tx, ...read))
@@ -160,7 +160,7 @@ export async function carryOutFenced(
 }
 
 function tenancy(organizationId: string): readonly [string] {
-  if (!uuid.test(organizationId)) throw new TypeError('an organization id is a UUID')
+  if (!isUuid(organizationId)) throw new TypeError('an organization id is a UUID')
   return [`select set_config('cardea.organization_id', ${literal(organizationId)}, true)`]
 }
 

@@ -20,7 +20,7 @@ export interface OwnerInvitations {
   /** Addresses to invite. */
   readonly invite: readonly string[]
   /** Expired ones to begin anew, as they are then counted. */
-  readonly renew: readonly PendingInvitation[]
+  readonly renew: readonly Pick<PendingInvitation, 'id' | 'email' | 'renewals'>[]
   /** Of those who are no owners any more, and what must make room. */
   readonly revoke: readonly PendingInvitation[]
   /** When the first of those that somebody may still accept expires. */
@@ -52,7 +52,7 @@ export function decideOwnerInvitations(
   const expired = wanting.flatMap((owner) => of(owner) ?? []).filter((one) => !isLive(one))
   const renew = expired
     .filter(({ byResource, renewals }) => byResource && (changed || renewals < maxRenewals))
-    .map((one) => ({ ...one, renewals: changed ? 0 : one.renewals + 1 }))
+    .map(({ id, email, renewals }) => ({ id, email, renewals: changed ? 0 : renewals + 1 }))
   const replaced = expired.filter(({ byResource }) => !byResource)
   const former = pending.filter(({ email, byResource }) => byResource && !owners.includes(email))
   const live = wanting.flatMap((owner) => of(owner) ?? []).filter(isLive)

@@ -3,6 +3,7 @@ import { type ClaimedMail, deferMail, endMail, type MailRow, queuedMail } from '
 import { mailOrganization } from '../../db/mailsubject.ts'
 import { forgetOneTimeToken } from '../../db/onetimetoken.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
+import { authActor } from '../../domain/actor.ts'
 import { retryDelay } from '../../domain/mailretry.ts'
 import { auditingDeed } from '../trail.ts'
 import type { CodeMinter } from './codeminter.ts'
@@ -34,7 +35,6 @@ export interface DeliveryOptions extends PrepareOptions {
   readonly smtp: Pick<Smtp, 'send'>
 }
 
-const actor = 'cardea-auth'
 /** Seconds after which a mail is tried again that did not come to the server at all. */
 const afterOutage = 10
 const afterFault = 5
@@ -50,7 +50,7 @@ export class MailDelivery {
   /** @throws whatever PostgreSQL throws; the mail comes again when its lease is over */
   async deliver({ organizationId, id }: ClaimedMail): Promise<MailReport> {
     const { pool, smtp } = this.#options
-    const tenant = { organizationId, actor }
+    const tenant = { organizationId, actor: authActor }
     const prepared = await writeInOrganization(
       pool,
       tenant,
@@ -91,7 +91,7 @@ export class MailDelivery {
   /** Lets a mail that failed here come again before its lease is over. @throws whatever PostgreSQL throws */
   async giveBack({ organizationId, id }: ClaimedMail): Promise<void> {
     const later = { delay: afterFault, counted: false, reason: 'it could not be prepared' }
-    await writeInOrganization(this.#options.pool, { organizationId, actor }, (tx) =>
+    await writeInOrganization(this.#options.pool, { organizationId, actor: authActor }, (tx) =>
       deferMail(tx, id, later),
     )
   }

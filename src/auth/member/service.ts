@@ -12,17 +12,16 @@ import {
 } from '../../db/member.ts'
 import { serializeOrganization } from '../../db/organization.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
+import { authActor } from '../../domain/actor.ts'
 import { memberBindingName, planRoles, type RoleChange } from '../../domain/member.ts'
 import { isPersonName } from '../../domain/personname.ts'
+import { isUuid } from '../../domain/uuid.ts'
 import { lapsedInvitations, withdrawInvitations } from '../invitation/withdrawal.ts'
 import type { Client, Member, MemberRefusal, Members, Person, Refused } from '../people.ts'
 import { RefusalError } from '../refusal.ts'
 import type { SessionStarter } from '../session/start.ts'
 import { auditingDeed } from '../trail.ts'
 import { type NamedRole, Staff } from './staff.ts'
-
-const actor = 'cardea-auth'
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export interface MemberServiceOptions {
   readonly pool: Pool
@@ -89,7 +88,7 @@ export class MemberService implements Members {
     return this.#in(person, async (tx) => {
       const staff = await Staff.read(tx, person)
       if (!staff?.may('members:read')) return { refused: 'permission_denied' }
-      const from = after !== undefined && uuid.test(after) ? after : undefined
+      const from = after !== undefined && isUuid(after) ? after : undefined
       // One more than is answered tells whether there is a next page.
       const people = await listPeople(tx, from, limit + 1)
       const page = people.slice(0, limit)
@@ -194,7 +193,7 @@ export class MemberService implements Members {
       await serializeOrganization(tx, person.organizationId)
       const staff = await Staff.read(tx, person)
       if (!staff?.may(permission)) return { refused: 'permission_denied' }
-      const other = uuid.test(id) ? await findPerson(tx, id) : undefined
+      const other = isUuid(id) ? await findPerson(tx, id) : undefined
       if (!other) return { refused: 'not_found' }
       if (!staff.mayActOn(other)) return { refused: 'permission_denied' }
       return work({ tx, staff, other })
@@ -264,7 +263,7 @@ export class MemberService implements Members {
   }
 
   #in<T>({ organizationId }: Person, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return writeInOrganization(this.#options.pool, { organizationId, actor }, work)
+    return writeInOrganization(this.#options.pool, { organizationId, actor: authActor }, work)
   }
 }
 

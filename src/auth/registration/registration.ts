@@ -18,6 +18,7 @@ import {
 } from '../../db/registration.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
 import { accountById, theirOrganization, verifyUser } from '../../db/user.ts'
+import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail, isOfDomains } from '../../domain/email.ts'
 import { memberBindingName } from '../../domain/member.ts'
 import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'
@@ -41,7 +42,6 @@ export interface RegistrationOptions {
   readonly domains: readonly string[]
 }
 
-const actor = 'cardea-auth'
 /** Seconds. */
 const lifetime = 86_400
 /** So many passwords may be tried with one mail. */
@@ -140,7 +140,7 @@ export class RegistrationService implements Registration {
   }
 
   #in<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return writeInOrganization(this.#options.pool, { organizationId, actor }, work)
+    return writeInOrganization(this.#options.pool, { organizationId, actor: authActor }, work)
   }
 }
 

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import { lockedSession } from '../../db/session.ts'
 import { type SessionPlace, sessionPlaces } from '../../db/sessionplace.ts'
 import { writeInOrganization } from '../../db/transaction.ts'
+import { authActor } from '../../domain/actor.ts'
 import type { WallClock } from '../clock.ts'
 import { type AuthLog, reasonOf } from '../log.ts'
 import { RecentMap } from '../recentmap.ts'
@@ -97,7 +98,7 @@ export class SessionMoves {
 
   async #note({ id, organizationId }: SessionPlace, sighting: Sighting): Promise<void> {
     const { pool, clock } = this.#options
-    await writeInOrganization(pool, { organizationId, actor: 'cardea-auth' }, async (tx) => {
+    await writeInOrganization(pool, { organizationId, actor: authActor }, async (tx) => {
       // Another replica may have seen it too.
       const session = await lockedSession(tx, id)
       if (session) await noteMove(tx, { ...session, organizationId }, sighting)

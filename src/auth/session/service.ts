@@ -11,8 +11,10 @@ import {
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
 import { theirOrganization } from '../../db/user.ts'
 import type { AccessTokenClaims } from '../../domain/accesstoken.ts'
+import { authActor } from '../../domain/actor.ts'
 import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'
 import { signInRules } from '../../domain/signinrules.ts'
+import { isUuid } from '../../domain/uuid.ts'
 import type { Client, Person, Refused, Sessions, SessionView, TokenSession } from '../people.ts'
 import type { AccessTokenSigner } from '../token/sign.ts'
 import { auditingDeed } from '../trail.ts'
@@ -20,10 +22,8 @@ import { noteMove } from './move.ts'
 import type { SessionStarter } from './start.ts'
 
 /** As the change feed names whoever changed something. */
-const actor = 'cardea-auth'
 /** More than a user can have. */
 const mostListed = 200
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** What an access token of ours says; undefined when it is none, or expired. Whether it was revoked does not matter. */
 export type AccessTokenReader = (
@@ -61,7 +61,7 @@ export class SessionService implements Sessions {
     id: string,
     client: Client,
   ): Promise<{ readonly revoked: true } | Refused<'not_found'>> {
-    if (!uuid.test(id)) return { refused: 'not_found' }
+    if (!isUuid(id)) return { refused: 'not_found' }
     const { organizationId, userId } = person
     return this.#in(organizationId, async (tx) => {
       const ended = await endSession(tx, id, userId, 'revoked')
@@ -209,7 +209,7 @@ export class SessionService implements Sessions {
   }
 
   #in<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return writeInOrganization(this.#options.pool, { organizationId, actor }, work)
+    return writeInOrganization(this.#options.pool, { organizationId, actor: authActor }, work)
   }
 }
 

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import { waitingChallenge } from '../../db/emailcode.ts'
 import { insertOneTimeToken } from '../../db/onetimetoken.ts'
 import { readOrganization, writeInOrganization } from '../../db/transaction.ts'
+import { authActor } from '../../domain/actor.ts'
 import { writeEmailCode } from '../../domain/emailcode.ts'
 import type { CodeMinter, CodeRequest } from '../mail/codeminter.ts'
 import type { PasswordHasher } from '../password/hasher.ts'
@@ -11,8 +12,6 @@ export interface EmailCodeMinterOptions {
   readonly pool: Pool
   readonly hasher: Pick<PasswordHasher, 'derive'>
 }
-
-const actor = 'cardea-auth'
 
 /**
  * Makes codes when they are sent. Of a code is stored what argon2id makes of it and of its challenge: six digits are guessed from
@@ -35,7 +34,7 @@ export class EmailCodeMinter implements CodeMinter {
     const made = await hasher.derive(code, challenge.digest)
     if ('refused' in made) throw new Error('too many passwords wait to be hashed')
     const { seconds: lifetime, ofAccount } = challenge
-    await writeInOrganization(pool, { organizationId, actor }, (tx) =>
+    await writeInOrganization(pool, { organizationId, actor: authActor }, (tx) =>
       insertOneTimeToken(tx, {
         organizationId,
         purpose: 'email_code',

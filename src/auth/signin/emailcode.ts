@@ -19,6 +19,7 @@ import {
   theirOrganization,
   verifyUser,
 } from '../../db/user.ts'
+import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { emailCode, readEmailCode, subjectOfNobody } from '../../domain/emailcode.ts'
 import {
@@ -48,7 +49,6 @@ export interface EmailCodeSignInOptions {
   readonly starter: SessionStarter
 }
 
-const actor = 'cardea-auth'
 const failed: Refused<'sign_in_failed'> = { refused: 'sign_in_failed' }
 /** Compared with where there is no code: nothing is all zeros by chance. */
 const noCode = Buffer.alloc(32)
@@ -109,7 +109,7 @@ export class EmailCodeSignIn {
     const { organizationId } = presented
     if ('refused' in made) {
       await withdrawAttempt(pool, attempt)
-      await writeInOrganization(pool, { organizationId, actor }, (tx) =>
+      await writeInOrganization(pool, { organizationId, actor: authActor }, (tx) =>
         takeBackTry(tx, challengeId),
       )
       return made
@@ -118,7 +118,7 @@ export class EmailCodeSignIn {
     if (!right || !stored || !account) return this.#fail(tried, client)
     const session = await writeInOrganization(
       pool,
-      { organizationId, actor },
+      { organizationId, actor: authActor },
       async (tx, _held, before) => {
         if (!(await useChallenge(tx, challengeId))) return undefined
         // Whoever has the code reads the mail of that address.
@@ -142,7 +142,7 @@ export class EmailCodeSignIn {
     const digest = digestToken(text)
     return writeInOrganization(
       this.#options.pool,
-      { organizationId, actor },
+      { organizationId, actor: authActor },
       async (tx, organization, account, deviceId) => {
         const { methods } = signInRules(organization?.settings ?? {})
         if (!methods.includes('EmailCode')) return { refused: 'sign_in_method_not_allowed' }
@@ -167,7 +167,7 @@ export class EmailCodeSignIn {
   ): Promise<Try | undefined> {
     return writeInOrganization(
       this.#options.pool,
-      { organizationId, actor },
+      { organizationId, actor: authActor },
       async (tx, organization) => {
         const rules = signInRules(organization?.settings ?? {})
         if (!organization || !rules.methods.includes('EmailCode')) return undefined

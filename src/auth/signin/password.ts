@@ -5,6 +5,7 @@ import { countOneTimeTokens } from '../../db/onetimetoken.ts'
 import { isCurrentPassword, rehashingPassword } from '../../db/password.ts'
 import { carryOut, carryOutLast, undo, writeInOrganization } from '../../db/transaction.ts'
 import { type Account, accountByEmail, holdingUser, theirOrganization } from '../../db/user.ts'
+import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { passwordBytes } from '../../domain/password.ts'
 import { signInRules } from '../../domain/signinrules.ts'
@@ -33,7 +34,6 @@ export interface PasswordSignInOptions {
   readonly starter: SessionStarter
 }
 
-const actor = 'cardea-auth'
 /** Seconds for which a mail to verify an address is of use, and during which no other one is sent. */
 const verification = { useful: 86_400, pause: 600 } as const
 
@@ -93,7 +93,7 @@ export class PasswordSignIn {
     const { pool } = this.#options
     const begun = await writeInOrganization(
       pool,
-      { organizationId, actor },
+      { organizationId, actor: authActor },
       async (tx, organization, found, deviceId) => {
         const rules = signInRules(organization?.settings ?? {})
         if (!rules.methods.includes('Password')) {
@@ -163,7 +163,7 @@ export class PasswordSignIn {
     const { text, readings } = entering(arrival)
     return writeInOrganization(
       pool,
-      { organizationId, actor },
+      { organizationId, actor: authActor },
       async (tx, active, organization, eldest, kept, before, current) => {
         if (!active || !organization || !current) {
           await undo(tx)
@@ -185,7 +185,7 @@ export class PasswordSignIn {
   ): Promise<'changed_meanwhile' | 'email_not_verified'> {
     return writeInOrganization(
       this.#options.pool,
-      { organizationId, actor },
+      { organizationId, actor: authActor },
       async (tx, _held, current) => {
         if (!current) return 'changed_meanwhile'
         await carryOutLast(tx, closing, [])
@@ -209,10 +209,14 @@ export class PasswordSignIn {
   /** Whoever knows the password and lost the mail gets another one. */
   async #sendVerification(organizationId: string, { id, email }: Account): Promise<void> {
     const { useful, pause } = verification
-    await writeInOrganization(this.#options.pool, { organizationId, actor }, async (tx) => {
-      if ((await countOneTimeTokens(tx, id, 'email_verification', pause)) > 0) return
-      const mail = { organizationId, template: 'email_verification', recipient: email } as const
-      await carryOut(tx, mailing({ ...mail, subjectId: id, usefulFor: useful }), [])
-    })
+    await writeInOrganization(
+      this.#options.pool,
+      { organizationId, actor: authActor },
+      async (tx) => {
+        if ((await countOneTimeTokens(tx, id, 'email_verification', pause)) > 0) return
+        const mail = { organizationId, template: 'email_verification', recipient: email } as const
+        await carryOut(tx, mailing({ ...mail, subjectId: id, usefulFor: useful }), [])
+      },
+    )
   }
 }

@@ -5,13 +5,13 @@ import {
   audienceOf,
 } from '../../domain/accesstoken.ts'
 import { tokenSessionDigest } from '../../domain/session.ts'
+import { isUuid } from '../../domain/uuid.ts'
 import { canonicalObject, type ReadJws } from './verifyjws.ts'
 
 /** Milliseconds by which the clocks of replicas may differ. */
 const skew = 30_000
 /** Seconds: no access token is good for longer. */
 const longestLifetime = 8 * 3600
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** What a token is judged by, of all that it says; times in seconds. */
 export interface TokenClaims
@@ -54,10 +54,6 @@ export function readClaims(
   if (Math.max(iat, nbf) * 1000 > now + skew) return undefined
   const sessionDigest = tokenSessionDigest(sid).toString('latin1')
   return { sub, org_id, sid, jti, exp, iat, sessionDigest }
-}
-
-function isUuid(value: unknown): value is string {
-  return typeof value === 'string' && uuid.test(value)
 }
 
 function isTime(value: unknown): value is number {

@@ -1,8 +1,9 @@
+import { authActor } from '../../domain/actor.ts'
 import type { Unwrap } from '../../encryption/datakeys.ts'
 import type { AuthLog } from '../log.ts'
 
 /** Who unwraps, in the audit trail. */
-export const unwrapper = { actorKind: 'system', actor: 'cardea-auth' } as const
+export const unwrapper = { actorKind: 'system', actor: authActor } as const
 
 /** An unwrap that is not in the audit trail yet. */
 export interface PendingUnwrap extends Unwrap {
