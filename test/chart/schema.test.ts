@@ -20,11 +20,19 @@ const nonsense: readonly [Values, RegExp][] = [
   [{ 'auth.service.port': 70000 }, /'\/auth\/service\/port': maximum/],
   [{ 'auth.publicUrl': 'http://id.acme.example' }, /'\/auth\/publicUrl'/],
   [{ 'auth.publicUrl': 'https://id.acme.example/login' }, /'\/auth\/publicUrl'/],
-  [{ 'auth.organizationHosts': '.id.acme.example' }, /'\/auth\/publicUrl': minLength/],
-  [{ 'auth.redis.url.secretName': 'redis' }, /'\/auth\/publicUrl': minLength/],
+  [
+    { 'auth.organizationHosts': '.id.acme.example' },
+    /auth\.organizationHosts is set and auth\.publicUrl is not: .* https:/,
+  ],
+  [
+    { 'auth.redis.url.secretName': 'redis' },
+    /auth\.redis\.url\.secretName is set and auth\.publicUrl is not/,
+  ],
+  [{ 'auth.selfService': true }, /auth\.selfService is set and auth\.publicUrl is not/],
+  [{ 'auth.smtp.from': 'a@acme.example' }, /auth\.smtp\.from is set and auth\.publicUrl is not/],
   [
     { 'auth.publicUrl': 'https://id.acme.example', 'auth.smtp.url.secretName': 'smtp' },
-    /'\/auth\/smtp\/from': minLength/,
+    /auth\.smtp\.from is not: set it to the address/,
   ],
   [{ 'auth.passwords.memory': 1024 }, /'\/auth\/passwords\/memory': minimum/],
   [{ 'image.digest': 'latest' }, /'\/image\/digest'/],

@@ -7,8 +7,23 @@
 {{- end }}
 {{- end }}
 
+{{/* Stops where settings of people would be dropped without a word. Takes .Values.auth. */}}
+{{- define "cardea.peopleGuard" -}}
+{{- if not .publicUrl -}}
+{{- $set := dict "auth.selfService" .selfService "auth.selfServiceDomains" .selfServiceDomains "auth.organizationHosts" .organizationHosts "auth.smtp.from" .smtp.from "auth.smtp.url.secretName" .smtp.url.secretName "auth.redis.url.secretName" .redis.url.secretName -}}
+{{- range $name, $value := $set -}}
+{{- if $value -}}
+{{- fail (printf "%s is set and auth.publicUrl is not: nobody signs in without it. Set auth.publicUrl to where people reach Cardea, such as https://id.example.com" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- else if and .smtp.url.secretName (not .smtp.from) -}}
+{{- fail "auth.smtp.url.secretName is set and auth.smtp.from is not: set it to the address that mails are from, such as no-reply@example.com" -}}
+{{- end -}}
+{{- end }}
+
 {{/* How people are served. Takes .Values.auth. */}}
 {{- define "cardea.peopleEnv" -}}
+{{- include "cardea.peopleGuard" . -}}
 {{- $on := not (empty .publicUrl) -}}
 - { name: CARDEA_PUBLIC_URL, value: {{ .publicUrl | quote }} }
 - { name: CARDEA_ORGANIZATION_HOSTS, value: {{ .organizationHosts | quote }} }
