@@ -160,6 +160,8 @@ export interface Passwords {
   rules(organizationId: string | undefined): Promise<readonly string[]>
   /** Never tells whether there is such an account. */
   requestReset(request: Omit<SignInRequest, 'kind'>): Promise<{ readonly accepted: true }>
+  /** Whether a token of a mail is still good for a new password; uses nothing up. */
+  look(token: string): Promise<boolean>
   /** Sets a password by a token of a mail, and ends all sessions. */
   reset(
     token: string,
@@ -228,6 +230,11 @@ export interface Invitations {
         readonly displayName: string
         readonly email: string
         readonly organizationId: string
+        readonly role: string
+        /** A project's name; undefined: the whole organization. */
+        readonly project: string | undefined
+        /** The address of whoever invites; undefined where a resource does. */
+        readonly invitedBy: string | undefined
       }
     | undefined
   >

@@ -1,5 +1,12 @@
 import type { Queryable } from './credentialindex.ts'
-import { insertion, literal, type Reading, readingsOf } from './statement.ts'
+import {
+  insertion,
+  insertionUnless,
+  integer,
+  literal,
+  type Reading,
+  readingsOf,
+} from './statement.ts'
 import { mails } from './tables/mail.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -57,8 +64,24 @@ export function mailing(mail: OutgoingMail): readonly string[] {
 
 /** Puts a mail into the queue whose subject has none there. */
 export function queueing(mail: OutgoingMail): string {
+  return insertion(mails, [rowOf(mail)])
+}
+
+/** Puts a mail into the queue unless one for the same was put there in the last seconds, sent or not. */
+export function mailingUnlessLately(
+  mail: OutgoingMail & { readonly subjectId: string },
+  seconds: number,
+): string {
+  const { template, subjectId } = mail
+  // The ids are in the order of time: no more of them are looked at than were made since.
+  const lately = `select from cardea.mails where id > (select uuidv7(make_interval(secs => -${integer(seconds)})))
+    and template = ${literal(template)} and subject_id = ${literal(subjectId)}`
+  return insertionUnless(mails, rowOf(mail), lately)
+}
+
+function rowOf(mail: OutgoingMail) {
   if (!Number.isSafeInteger(mail.usefulFor)) throw new TypeError('a time is in whole seconds')
-  return insertion(mails, [{ ...mail, expiresAt: new Date(Date.now() + mail.usefulFor * 1000) }])
+  return { ...mail, expiresAt: new Date(Date.now() + mail.usefulFor * 1000) }
 }
 
 /** A mail that was taken from the queue of all tenants. */

@@ -39,7 +39,7 @@ export async function registrationToConfirm(tx: Transaction): Promise<MailSubjec
 /** The invitation, for as long as it is open. */
 export async function invitationToAccept(
   tx: Transaction,
-  { subjectId }: MailRow,
+  { subjectId }: Pick<MailRow, 'subjectId'>,
 ): Promise<MailSubject | undefined> {
   const { rows } = await tx.$client.query<{
     role: string

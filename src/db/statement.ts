@@ -68,6 +68,14 @@ export function insertion(table: PgTable, rows: readonly object[]): string {
   return `insert into ${nameOf(table)} (${names}) values ${tuples.join(', ')}`
 }
 
+/** Inserts a row unless there is another: only the columns that it sets. @param other a query */
+export function insertionUnless(table: PgTable, row: object, other: string): string {
+  const columns = columnsOf(table, row)
+  const names = columns.map(([, column]) => `"${column.name}"`).join(', ')
+  const values = columns.map((entry) => valueOf(row, entry)).join(', ')
+  return `insert into ${nameOf(table)} (${names}) select ${values} where not exists (${other})`
+}
+
 /** Sets values of the row that has an id. */
 export function update(table: PgTable, id: string, values: object): string {
   const set = columnsOf(table, values).map((e) => `"${e[1].name}" = ${valueOf(values, e)}`)

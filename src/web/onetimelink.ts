@@ -37,19 +37,24 @@ interface InvitationView {
   /** The organization's display name. */
   readonly organization: string
   readonly email: string
+  readonly role: string
+  /** Undefined: the whole organization. */
+  readonly project: string | undefined
+  /** An address; undefined where nobody in particular invites. */
+  readonly invitedBy: string | undefined
   readonly name: string
   readonly rules: readonly string[]
   readonly faults: readonly Fault[]
 }
 
 export function invitationPage(view: InvitationView): string {
-  const { token, organization, email, name, rules, faults } = view
+  const { token, organization, email, role, project, invitedBy, name, rules, faults } = view
   return entrancePage(
     {
       title: `Join ${organization}`,
       faulty: faults.length > 0,
       content: [
-        html`<p class="lead">You were invited. Choose a password, and your account is ready.</p>`,
+        html`<p class="lead">${invitedBy ?? `Somebody who runs ${organization}`} invites you to join ${organization} with the role <strong>${role}</strong>${project !== undefined && html` on the project <strong>${project}</strong>`}. Choose a password, and your account is ready.</p>`,
         errorSummary(faults),
         html`<form method="post" action="/invitation" novalidate>
 ${hidden({ token })}

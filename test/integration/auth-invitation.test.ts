@@ -94,6 +94,9 @@ test('whoever accepts is a member with the role, and their address is verified b
   expect(await invitations.look(token)).toMatchObject({
     email: invitation.email,
     organizationId: organization,
+    role: 'developer',
+    project: undefined,
+    invitedBy: admin.email,
   })
   const outcome = await invitations.accept(token, { ...account, name: ' Ada ' }, client)
   expect(outcome).toEqual({ organization: admin.organization, email: invitation.email })

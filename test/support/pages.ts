@@ -161,13 +161,23 @@ function peopleOf(setting: PagesSetting): People {
     passwords: {
       rules: async () => rules,
       requestReset: async (request) => answer('requestReset', [request], { accepted: true }),
+      look: async (token) => token === someToken,
       reset: async (token, password) => answer('reset', [token, password], who),
       change: async (_person, current, next) =>
         answer('change', [current, next], { cookie: 'session_renewed' }),
     },
     invitations: {
       look: async (token) =>
-        token === someToken ? { ...who, displayName: 'Acme Inc.', organizationId } : undefined,
+        token === someToken
+          ? {
+              ...who,
+              displayName: 'Acme Inc.',
+              organizationId,
+              role: 'developer',
+              project: undefined,
+              invitedBy: 'host@acme.example',
+            }
+          : undefined,
       accept: async (token, account) => answer('accept', [token, account], who),
       list: async () => [
         {

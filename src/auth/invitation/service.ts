@@ -11,6 +11,7 @@ import {
   supersedeInvitation,
 } from '../../db/invitation.ts'
 import { mailing } from '../../db/mail.ts'
+import { invitationToAccept } from '../../db/mailsubject.ts'
 import {
   countPeople,
   insertMemberBinding,
@@ -124,8 +125,12 @@ export class InvitationService implements Invitations {
     return this.#in(presented.organizationId, async (tx) => {
       const found = await findOpen(tx, presented)
       if (!found || !(await isStanding(tx, found))) return undefined
-      const { id: organizationId, name, displayName } = found.organization
-      return { organization: name, displayName, email: found.invitation.email, organizationId }
+      const { organization, invitation } = found
+      const { id: organizationId, name, displayName } = organization
+      const subject = await invitationToAccept(tx, { subjectId: invitation.id })
+      if (!subject?.invitation) return undefined
+      const { email } = invitation
+      return { ...subject.invitation, organization: name, displayName, email, organizationId }
     })
   }
 

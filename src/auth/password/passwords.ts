@@ -97,14 +97,19 @@ export class PasswordService implements Passwords {
   }
 
   /** Whoever has the token reads the mail of that address, and nobody else is to have a session any more. Devices stay known. */
+  async look(text: string): Promise<boolean> {
+    const token = readToken('co', text)
+    if (!token) return false
+    const { organizationId, digest } = token
+    const owner = await this.#in(organizationId, (tx) => ownerByToken(tx, digest))
+    return owner !== undefined && !owner.account.suspended
+  }
+
   async reset(text: string, password: string, client: Client): ReturnType<Passwords['reset']> {
     const token = readToken('co', text)
     if (!token) return { refused: 'token_invalid' }
     const { organizationId, digest } = token
-    const owner = await this.#in(organizationId, async (tx) => {
-      const userId = await findOneTimeToken(tx, 'password_reset', digest)
-      return userId === undefined ? undefined : ownerOf(tx, userId)
-    })
+    const owner = await this.#in(organizationId, (tx) => ownerByToken(tx, digest))
     if (!owner || owner.account.suspended) return { refused: 'token_invalid' }
     const made = await this.#make(password, owner)
     if ('refused' in made) return made
@@ -271,6 +276,12 @@ export class PasswordService implements Passwords {
   #in<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
     return writeInOrganization(this.#options.pool, { organizationId, actor }, work)
   }
+}
+
+/** Whom a token of a mail that is still good lets choose a password. @param digest of the token */
+async function ownerByToken(tx: Transaction, digest: Buffer): Promise<Owner | undefined> {
+  const userId = await findOneTimeToken(tx, 'password_reset', digest)
+  return userId === undefined ? undefined : ownerOf(tx, userId)
 }
 
 async function ownerOf(tx: Transaction, userId: string): Promise<Owner | undefined> {

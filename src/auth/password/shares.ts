@@ -56,6 +56,7 @@ export function sharing(people: People): People {
     passwords: {
       rules: (organizationId) => passwords.rules(organizationId),
       requestReset: (request) => passwords.requestReset(request),
+      look: (token) => passwords.look(token),
       reset: (token, password, client) =>
         from(client, () => passwords.reset(token, password, client)),
       change: (person, current, next, client) =>

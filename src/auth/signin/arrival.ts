@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { forgettingDevices, keepingDevice, lastSignIns } from '../../db/device.ts'
-import { mailing } from '../../db/mail.ts'
+import { mailingUnlessLately } from '../../db/mail.ts'
 import { nothing, type Read, type Reading } from '../../db/statement.ts'
 import { carryOut, type Transaction } from '../../db/transaction.ts'
 import { isDeviceText, mintDevice } from '../../domain/device.ts'
@@ -29,8 +29,9 @@ export interface Arrival {
 const mostDevices = 20
 /** Former sign-ins that tell what is familiar. */
 const mostSignIns = 50
-/** Seconds for which it helps to be told. */
+/** Seconds for which it helps to be told, and in which one is told once. */
 const mailUseful = 86_400
+const mailPause = 3600
 
 /** What tells whether a sign-in is familiar; read before it. */
 export function familiarTo(userId: string): Reading<readonly SessionClient[]> {
@@ -101,7 +102,7 @@ function noting(
 ): readonly string[] {
   const { organizationId, user, methods, kind, client } = arrival
   const now = { address: client.address, deviceName: deviceNameOf(keptUserAgent(client.userAgent)) }
-  const unfamiliar = unfamiliarOf(before, now, known)
+  const unfamiliar = unfamiliarOf(before, now, isProgram(client) ? undefined : known)
   const deed = {
     organizationId,
     userId: user.id,
@@ -120,7 +121,7 @@ function noting(
     signedIn,
     ...(known === false ? [forgettingDevices(user.id, mostDevices)] : []),
     ...(unfamiliar.length > 0 ? [auditingDeed(flagged)] : []),
-    ...(unfamiliar.includes('device') ? tellOf(arrival, now) : []),
+    ...(unfamiliar.includes('device') ? [tellOf(arrival, now)] : []),
   ]
 }
 
@@ -131,6 +132,11 @@ function noting(
 function textOfDevice(kind: SessionKind, { device }: Client): string | undefined {
   if (kind === 'token') return undefined
   return isDeviceText(device) ? device : mintDevice(randomBytes(32))
+}
+
+/** Whether it is no browser, by its own word, and keeps no cookies: each of its sign-ins would be one of a new device. */
+function isProgram({ device, userAgent }: Client): boolean {
+  return device === undefined && !(userAgent?.startsWith('Mozilla/') ?? false)
 }
 
 /**
@@ -153,7 +159,7 @@ function unfamiliarOf(
 }
 
 function tellOf({ organizationId, user, client }: Arrival, { deviceName }: SessionClient) {
-  return mailing({
+  const mail = {
     organizationId,
     template: 'unfamiliar_sign_in',
     recipient: user.email,
@@ -164,5 +170,6 @@ function tellOf({ organizationId, user, client }: Arrival, { deviceName }: Sessi
       ...(client.address !== undefined && { address: client.address }),
     },
     usefulFor: mailUseful,
-  })
+  } as const
+  return mailingUnlessLately(mail, mailPause)
 }

@@ -73,6 +73,18 @@ test.each([
   expect(text).not.toContain('token=')
 })
 
+test.each(all)('%s ends each sentence with one full stop, after Acme Inc. too', (_name, write) => {
+  const short = {
+    ...facts,
+    invitation: { role: 'viewer', project: undefined, invitedBy: undefined },
+  }
+  for (const from of [facts, short]) {
+    const letter = write(from)
+    const said = [...letter.paragraphs, ...letter.notes, letter.reason]
+    expect(said.filter((text) => text.includes('..') || !/[.:]$/.test(text))).toEqual([])
+  }
+})
+
 test.each(all)('%s says to whom it is and why, and in which organization', (name, write) => {
   const { text, html, subject } = setLetter(write(facts))
   expect(text).toContain('This mail was sent to ann@acme.example because')

@@ -1,5 +1,12 @@
 import type { Letter } from './letter.ts'
-import { addressInWords, momentInWords, nameInWords, oneLine, originInWords } from './words.ts'
+import {
+  addressInWords,
+  momentInWords,
+  nameInWords,
+  oneLine,
+  originInWords,
+  sentence,
+} from './words.ts'
 
 /** What a letter is written from. */
 export interface Facts {
@@ -57,10 +64,12 @@ export function invitation(facts: Facts): Letter {
   const as = to === undefined ? '' : ` with the role ${to.role}${project}`
   return {
     subject: `Invitation to ${oneLine(facts.organization.displayName)}`,
-    paragraphs: [`${by} to join ${where}${as}.`],
+    paragraphs: [sentence(`${by} to join ${where}${as}`)],
     action: { label: 'Look at the invitation', url: link(facts, 'invitation') },
     notes: [ends(facts), 'If you do not know why you are invited, do nothing.'],
-    reason: `This mail was sent to ${addressInWords(recipient)} because the address was invited to ${where}.`,
+    reason: sentence(
+      `This mail was sent to ${addressInWords(recipient)} because the address was invited to ${where}`,
+    ),
   }
 }
 
@@ -69,7 +78,7 @@ export function emailVerification(facts: Facts): Letter {
   return {
     subject: `Confirm your address for ${oneLine(facts.organization.displayName)}`,
     paragraphs: [
-      `Confirm that this is your address, to use it for your account at ${where}. It takes the password of the account.`,
+      `${sentence(`Confirm that this is your address, to use it for your account at ${where}`)} It takes the password of the account.`,
     ],
     action: { label: 'Confirm the address', url: link(facts, 'verify') },
     notes: [ends(facts), ...asked(facts), 'If it was not you, do nothing.'],
@@ -81,7 +90,7 @@ export function passwordReset(facts: Facts): Letter {
   const where = organizationInWords(facts)
   return {
     subject: `New password for ${oneLine(facts.organization.displayName)}`,
-    paragraphs: [`Somebody asked for a new password for your account at ${where}.`],
+    paragraphs: [sentence(`Somebody asked for a new password for your account at ${where}`)],
     action: { label: 'Choose a new password', url: link(facts, 'reset') },
     notes: [
       `${ends(facts)} A new password ends all of your sessions.`,

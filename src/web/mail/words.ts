@@ -31,6 +31,11 @@ export function addressInWords(email: string): string {
   return /^[a-z0-9._+-]+@[a-z0-9.-]+$/.test(email) ? email : nameInWords(email)
 }
 
+/** Ends a sentence, which may end with a name that has its own full stop: `Acme Inc.` */
+export function sentence(text: string): string {
+  return text.endsWith('.') ? text : `${text}.`
+}
+
 /** `from Firefox on Linux at 192.0.2.1`; nothing where nothing is known. */
 export function originInWords(device: string | undefined, address: string | undefined): string {
   const parts = [

@@ -134,5 +134,7 @@ describe('the members', () => {
     const { body } = await browser.post('/admin/members/invite', form)
     expect(body).toContain('<a href="#role">There is no such role.</a>')
     expect(body).toContain('value="king"')
+    const empty = await browser.post('/admin/members/invite', { ...form, email: '' })
+    expect(empty.body).toContain('<a href="#email">Enter the email address.</a>')
   })
 })

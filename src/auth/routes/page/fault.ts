@@ -72,13 +72,16 @@ export function sendFaulty(
   return sendPage(reply, page, status === 429 || status === 503 ? status : 422)
 }
 
-/** Reads an address that was typed in. */
-export function readEmail(text: string): { email: string; faults: readonly Fault[] } {
+/** Reads an address that was typed in. @param whose as it is asked for: `your`, or `the` of somebody else */
+export function readEmail(
+  text: string,
+  whose: 'your' | 'the' = 'your',
+): { email: string; faults: readonly Fault[] } {
   const email = canonicalEmail(text)
   if (email !== undefined) return { email, faults: [] }
   const message =
     text.trim() === ''
-      ? 'Enter your email address.'
+      ? `Enter ${whose} email address.`
       : 'Enter an email address in the form name@example.com.'
   return { email: text.trim(), faults: [{ field: 'email', message }] }
 }

@@ -78,7 +78,7 @@ export function registerMembers(context: FastifyInstance, options: PageOptions):
   })
   context.post('/admin/members/invite', async (request, reply) => {
     const form = fieldsOf(request, ['email', 'role', 'project'])
-    const { email, ...addressed } = readEmail(form.email)
+    const { email, ...addressed } = readEmail(form.email, 'the')
     const [role, project] = [form.role.trim(), form.project.trim()]
     const typed = { email, role, project }
     const faults = [...addressed.faults, ...missing('role', role, 'a role')]

@@ -67,9 +67,19 @@ function registerInvitation(context: FastifyInstance, { people, addresses }: Pag
   const page = async (token: string, name: string, faults: readonly Fault[]) => {
     const invitation = await people.invitations.look(token)
     if (!invitation) return undefined
-    const { displayName, email, organizationId } = invitation
+    const { displayName, email, organizationId, role, project, invitedBy } = invitation
     const rules = await people.passwords.rules(organizationId)
-    return invitationPage({ token, organization: displayName, email, name, rules, faults })
+    return invitationPage({
+      token,
+      organization: displayName,
+      email,
+      role,
+      project,
+      invitedBy,
+      name,
+      rules,
+      faults,
+    })
   }
   context.get('/invitation', async (request, reply) => {
     const token = tokenOf(queryOf(request, 'token'))
@@ -104,7 +114,8 @@ function registerReset(context: FastifyInstance, { people, addresses }: PageOpti
   }
   context.get('/reset', async (request, reply) => {
     const token = tokenOf(queryOf(request, 'token'))
-    return token === undefined ? gone(reply, dead.reset) : sendPage(reply, await page(token, []))
+    const good = token !== undefined && (await people.passwords.look(token))
+    return good ? sendPage(reply, await page(token, [])) : gone(reply, dead.reset)
   })
   context.post('/reset', async (request, reply) => {
     const { token, password } = fieldsOf(request, ['token', 'password'])

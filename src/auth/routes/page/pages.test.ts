@@ -233,10 +233,22 @@ describe('the links of mails', () => {
     expect(wrong.body).toContain(`name="token" value="${someToken}"`)
   })
 
-  it('shows whose invitation it is, with the address as it was invited', async () => {
+  it('shows who invites whom to what, with the address as it was invited', async () => {
     const { body } = await browser.get(`/invitation?token=${someToken}`)
     expect(body).toContain('<h1>Join Acme Inc.</h1>')
     expect(body).toContain('value="ada@acme.example"')
+    expect(body).toContain(
+      'host@acme.example invites you to join Acme Inc. with the role <strong>developer</strong>.',
+    )
+  })
+
+  it('/reset shows no form for a link that was used', async () => {
+    const other = someToken.replace(/.$/, someToken.endsWith('A') ? 'B' : 'A')
+    for (const token of ['used', other]) {
+      const answer = await browser.get(`/reset?token=${token}`)
+      expect(answer.statusCode).toBe(410)
+      expect(answer.body).not.toContain('<form')
+    }
   })
 
   it('says beside the field which rule a new password breaks', async () => {
