@@ -78,7 +78,7 @@ const lockout = z.strictObject({
     .min(3)
     .max(100)
     .describe(
-      'After how many failed attempts in a row signing in is locked, for the account and, apart from it, for the address that they come from, 3 to 100. A device from which the person signed in before is counted by itself. Default: 5.',
+      'After how many failed attempts in a row signing in to an account is locked, 3 to 100. The address that they come from is locked after ten times as many, for all accounts, since an office has one address. A device from which the person signed in before is counted by itself. A password reset by mail lifts the lock of the account at once. Default: 5.',
     )
     .optional(),
   duration: duration('lockout.duration', ['1m', '365d'], '15m')
