@@ -4,8 +4,8 @@ import {
   databaseUrl,
   duration,
   flag,
-  installation,
   integer,
+  label,
   listenAddress,
   listOf,
   logLevel,
@@ -18,8 +18,6 @@ import {
 /** What the operator is told by its environment. */
 export type OperatorConfig = ReturnType<typeof readOperatorConfig>
 
-const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
-const labelMessage = 'must be a DNS label: at most 63 lower-case letters, digits and inner hyphens'
 const namespaces = 'must be a list of namespaces, for example team-a,team-b'
 const organizations = 'must be a list of namespace/name, for example acme/acme, or *'
 
@@ -32,13 +30,13 @@ export function readOperatorConfig(environment: Environment, identity: string) {
     ...kmsSettings,
     CARDEA_DATABASE_URL: databaseUrl(),
     CARDEA_CHANGES_DATABASE_URL: databaseUrl().optional(),
-    CARDEA_INSTALLATION: otherwise('default', installation()),
-    CARDEA_WATCH_NAMESPACES: listOf(pattern(label, labelMessage), namespaces).optional(),
+    CARDEA_INSTALLATION: otherwise('default', label()),
+    CARDEA_WATCH_NAMESPACES: listOf(label(), namespaces).optional(),
     CARDEA_METRICS_LISTEN: otherwise('0.0.0.0:9090', listenAddress()),
     CARDEA_RESYNC_INTERVAL: otherwise('5m', duration({ min: '1s', max: '24h' })),
     CARDEA_CONCURRENCY: otherwise('16', integer({ min: 1, max: 256 })),
-    CARDEA_LEASE_NAMESPACE: otherwise('cardea-system', pattern(label, labelMessage)),
-    CARDEA_LEASE_NAME: otherwise('cardea-operator', pattern(label, labelMessage)),
+    CARDEA_LEASE_NAMESPACE: otherwise('cardea-system', label()),
+    CARDEA_LEASE_NAME: otherwise('cardea-operator', label()),
     CARDEA_IDENTITY: otherwise(identity, word(253)),
     CARDEA_ALLOW_PLAIN_SECRETS: otherwise('false', flag()),
     CARDEA_ADOPT_ORGANIZATIONS: listOf(

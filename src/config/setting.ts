@@ -214,8 +214,8 @@ export function network(): z.ZodType<string, string> {
   })
 }
 
-/** The name of an installation: several may share a database. */
-export function installation(): z.ZodType<string, string> {
+/** What a namespace may be called, and an installation, of which several may share a database. */
+export function label(): z.ZodType<string, string> {
   return pattern(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
     'must be a DNS label: at most 63 lower-case letters, digits and inner hyphens',

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { labelPattern } from './label.ts'
 import { networkOfClient } from './lockout.ts'
 
 /** Seconds in which registrations are counted, and how many there may be: each sends a mail to whatever address was given. */
@@ -35,7 +36,6 @@ const reserved = new Set([
   'well-known',
   'www',
 ])
-const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const shortestName = 2
 
 const sentences = {
@@ -49,7 +49,7 @@ export function objectionsToOrganization(name: string, displayName: string): rea
   const line = displayName.trim()
   const isLine = line.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(line)
   return [
-    ...(label.test(name) && name.length >= shortestName ? [] : [sentences.name]),
+    ...(labelPattern.test(name) && name.length >= shortestName ? [] : [sentences.name]),
     ...(reserved.has(name) || name.startsWith('xn--') ? [sentences.reserved] : []),
     ...(isLine && line !== '' && line.length <= 120 ? [] : [sentences.displayName]),
   ]

@@ -1,6 +1,7 @@
 import { matching } from './text.ts'
 
-const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
+/** A DNS label, as a part of patterns. */
+export const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
 
 /** A DNS label (RFC 1123): what an Organization, a Project or an RBACRole may be called. */
 export const labelPattern = new RegExp(`^${label}$`)

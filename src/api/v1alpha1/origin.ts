@@ -1,7 +1,7 @@
+import { label } from './name.ts'
 import { celString, withRules } from './rule.ts'
 import { text } from './text.ts'
 
-const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
 const port =
   '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])'
 const shape = new RegExp(`^https?://(${label}([.]${label})*|\\[[0-9a-f:.]{2,45}\\])(:${port})?$`)

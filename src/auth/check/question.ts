@@ -1,3 +1,4 @@
+import { labelPattern } from '../../domain/label.ts'
 import { isScopeToken } from '../scope.ts'
 
 /** What a caller of `/check` asks beyond "who is this?". */
@@ -14,7 +15,6 @@ export const noQuestion: Question = { scopes: [], permission: undefined, project
 const maxLength = 4096
 const maxScopes = 100
 const permissionShape = /^[a-z][a-z0-9-]*(?:\/[a-z][a-z0-9-]*)*:[a-z][a-z-]*$/
-const projectShape = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
  * Reads the query of `/check`. A parameter that is unknown is refused like one that is wrong: a caller who misspells
@@ -34,7 +34,7 @@ function readQuestion(query: string): Question | undefined {
   const scopes = scope?.split(' ') ?? []
   if (scopes.length > maxScopes || !scopes.every(isScopeToken)) return undefined
   if (permission !== undefined && !permissionShape.test(permission)) return undefined
-  if (project !== undefined && !projectShape.test(project)) return undefined
+  if (project !== undefined && !labelPattern.test(project)) return undefined
   return { scopes, permission, project }
 }
 

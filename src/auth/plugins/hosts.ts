@@ -1,3 +1,5 @@
+import { labelPattern } from '../../domain/label.ts'
+
 /** The hosts that people reach us by. */
 export class Hosts {
   readonly #protocol: string
@@ -42,7 +44,7 @@ export class Hosts {
   #isOrganizationHost(hostname: string): boolean {
     const suffix = this.#organizationHosts
     if (suffix === undefined || !hostname.endsWith(suffix)) return false
-    return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(hostname.slice(0, -suffix.length))
+    return labelPattern.test(hostname.slice(0, -suffix.length))
   }
 }
 

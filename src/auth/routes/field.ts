@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { canonicalEmail } from '../../domain/email.ts'
+import { labelPattern } from '../../domain/label.ts'
 import { canonicalOrganizationName } from '../../domain/organizationname.ts'
 import { isPersonName } from '../../domain/personname.ts'
 
@@ -25,10 +26,7 @@ export const organizationName = z
 /** The name of something that resources name: a role, a project, a provider. */
 export const resourceName = z
   .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    'must be a name: lower-case letters, digits and inner hyphens',
-  )
+  .regex(labelPattern, 'must be a name: lower-case letters, digits and inner hyphens')
 
 /** What a person is called. */
 export const personName = z
