@@ -5,13 +5,13 @@ import { personOf, requirePerson } from '../plugins/authentication.ts'
 import { clientOf } from '../plugins/client.ts'
 import { isRefused, sendRefused } from '../refusal.ts'
 import { bodyOf, expectNoBody } from './body.ts'
-import { email, personName } from './field.ts'
+import { email as address, personName } from './field.ts'
 import { namedRole } from './member.ts'
 import type { PeopleRouteOptions } from './options.ts'
 
 const moment = z.iso.datetime()
 
-export const inviteRequest = namedRole.extend({ email })
+export const inviteRequest = namedRole.extend({ email: address })
 
 export const invitationResponse = z.object({
   id: z.string(),

@@ -35,21 +35,17 @@ function objectionsTo(issue: Issue, value: unknown): readonly string[] {
 }
 
 function demandOf(issue: Issue): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return `must be ${/^[aeio]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`
-    case 'too_small':
-      return issue.minimum === 1 ? 'must not be empty' : `must be at least ${issue.minimum} long`
-    case 'too_big':
-      return `must be at most ${issue.maximum} long`
-    case 'invalid_value':
-      return `must be one of: ${issue.values.map(String).join(', ')}`
-    default:
-      // What a schema of ours demands in words; the words of the library tell nobody what to do.
-      return issue.message.startsWith('must ')
-        ? issue.message
-        : 'is not of the form that it must have'
+  const { code, message } = issue
+  if (code === 'invalid_type') {
+    return `must be ${/^[aeio]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`
   }
+  if (code === 'too_small') {
+    return issue.minimum === 1 ? 'must not be empty' : `must be at least ${issue.minimum} long`
+  }
+  if (code === 'too_big') return `must be at most ${issue.maximum} long`
+  if (code === 'invalid_value') return `must be one of: ${issue.values.map(String).join(', ')}`
+  // What a schema of ours demands in words; the words of the library tell nobody what to do.
+  return message.startsWith('must ') ? message : 'is not of the form that it must have'
 }
 
 /** `"roles[0].role"` */
