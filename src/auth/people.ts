@@ -312,6 +312,12 @@ export interface Members {
     suspended: boolean,
     client: Client,
   ): Promise<Member | Refused<MemberRefusal>>
+  /** Ends the member's sessions. */
+  endSessionsOf(
+    person: Person,
+    id: string,
+    client: Client,
+  ): Promise<{ readonly revoked: number } | Refused<'permission_denied' | 'not_found'>>
   remove(
     person: Person,
     id: string,
@@ -345,12 +351,6 @@ export interface Sessions {
     keep: 'current' | 'none',
     client: Client,
   ): Promise<{ readonly revoked: number }>
-  /** Those of another member, by an admin. */
-  revokeAllOf(
-    person: Person,
-    userId: string,
-    client: Client,
-  ): Promise<{ readonly revoked: number } | Refused<'permission_denied' | 'not_found'>>
   /** Signs out. */
   end(person: Person, client: Client): Promise<void>
   refresh(

@@ -178,7 +178,7 @@ const onOwners: [string, (as: Person, id: string) => Promise<object>][] = [
   ['changes the roles of', (as, id) => members.setRoles(as, id, [], client)],
   ['suspends', (as, id) => members.setSuspended(as, id, true, client)],
   ['removes', (as, id) => members.remove(as, id, client)],
-  ['ends the sessions of', (as, id) => replica.sessions.revokeAllOf(as, id, client)],
+  ['ends the sessions of', (as, id) => replica.members.endSessionsOf(as, id, client)],
 ]
 
 test.each(onOwners)('an admin who %s an owner is refused', async (_, act) => {
@@ -413,7 +413,7 @@ test('an admin signs somebody out everywhere', async () => {
   const { admin, ada } = await staff({ admin: { roles: ['admin'] }, ada: {} })
   await signIn(replica, ada, 'browser')
   await signIn(replica, ada, 'token')
-  const outcome = await replica.sessions.revokeAllOf(admin, ada.userId, client)
+  const outcome = await replica.members.endSessionsOf(admin, ada.userId, client)
   expect(outcome).toEqual({ revoked: 2 })
   expect(await eventsOf(ada.userId)).toEqual(['session.all_ended'])
 })

@@ -209,6 +209,7 @@ function peopleOf(setting: PagesSetting): People {
       setRoles: unused,
       setSuspended: async (_person, id, suspended) =>
         answer('setSuspended', [id, suspended], ada(setting.now)),
+      endSessionsOf: async (_person, id) => answer('endSessionsOf', [id], { revoked: 1 }),
       remove: async (_person, id) => answer('remove', [id], { removed: true }),
     },
     sessions: {
@@ -218,7 +219,6 @@ function peopleOf(setting: PagesSetting): People {
         setting.sessions = setting.sessions.filter(({ current }) => current)
         return answer('revokeAll', [keep], { revoked: 2 })
       },
-      revokeAllOf: async (_person, id) => answer('revokeAllOf', [id], { revoked: 1 }),
       end: async () => {
         setting.signedIn = false
         answer('end', [], undefined)

@@ -83,7 +83,7 @@ export function registerMe(context: FastifyInstance, options: PeopleRouteOptions
 /** The people of the organization. In a context that takes JSON. */
 export function registerMembers(context: FastifyInstance, options: PeopleRouteOptions): void {
   const { people, addresses } = options
-  const { members, sessions } = people
+  const { members } = people
   const onRequest = requirePerson(options)
 
   context.get('/api/members', { onRequest }, async (request, reply) => {
@@ -129,7 +129,7 @@ export function registerMembers(context: FastifyInstance, options: PeopleRouteOp
     async (request, reply) => {
       expectNoBody(request)
       const client = clientOf(request, addresses)
-      const outcome = await sessions.revokeAllOf(personOf(request), request.params.id, client)
+      const outcome = await members.endSessionsOf(personOf(request), request.params.id, client)
       return 'refused' in outcome ? sendRefused(reply, outcome) : outcome
     },
   )

@@ -50,7 +50,6 @@ export function openSessions(backend: SessionBackend, parts: SessionParts): Open
   const signer = keys ?? noSigner
   const starter = new SessionStarter({ issuer, signer, clock })
   const members = new MemberService({ pool, starter })
-  const revokeAllOf = members.endSessionsOf.bind(members)
   const moves = new SessionMoves({ pool, clock, log })
   const pruner = new Pruner({ pool, log, random: Math.random })
   return {
@@ -58,7 +57,7 @@ export function openSessions(backend: SessionBackend, parts: SessionParts): Open
     signer,
     moves,
     members,
-    sessions: new SessionService({ pool, starter, signer, readAccessToken, revokeAllOf }),
+    sessions: new SessionService({ pool, starter, signer, readAccessToken }),
     invitations: new InvitationService({ pool, newPasswords }),
     start() {
       keys?.start()

@@ -35,8 +35,6 @@ export interface SessionServiceOptions {
   readonly starter: SessionStarter
   readonly signer: Pick<AccessTokenSigner, 'available'>
   readonly readAccessToken: AccessTokenReader
-  /** Ends the sessions of another member. */
-  readonly revokeAllOf: Sessions['revokeAllOf']
 }
 
 /** What people do with their sessions. */
@@ -87,10 +85,6 @@ export class SessionService implements Sessions {
       }),
     )
     return { revoked }
-  }
-
-  revokeAllOf(person: Person, userId: string, client: Client): ReturnType<Sessions['revokeAllOf']> {
-    return this.#options.revokeAllOf(person, userId, client)
   }
 
   async end({ organizationId, userId, sessionId }: Person, client: Client): Promise<void> {

@@ -94,7 +94,7 @@ describe('the members', () => {
   it.each([
     [{ member: 'user-2', act: 'suspend' }, ['setSuspended', 'user-2', true]],
     [{ member: 'user-2', act: 'resume' }, ['setSuspended', 'user-2', false]],
-    [{ member: 'user-2', act: 'sign-out' }, ['revokeAllOf', 'user-2']],
+    [{ member: 'user-2', act: 'sign-out' }, ['endSessionsOf', 'user-2']],
     [{ member: 'user-2', act: 'remove' }, ['remove', 'user-2']],
   ])('are changed by a button: %o', async (form, asked) => {
     expect(await browser.post('/admin/members', form)).toMatchObject(leadsTo('/admin/members'))

@@ -105,7 +105,7 @@ interface Deed {
 
 /** What the buttons beside a member do, by their values. */
 function deeds({ people }: PageOptions): Readonly<Partial<Record<string, Deed>>> {
-  const { members, sessions } = people
+  const { members } = people
   return {
     suspend: {
       done: 'member_suspended',
@@ -117,7 +117,7 @@ function deeds({ people }: PageOptions): Readonly<Partial<Record<string, Deed>>>
     },
     'sign-out': {
       done: 'member_signed_out',
-      work: (person, id, client) => sessions.revokeAllOf(person, id, client),
+      work: (person, id, client) => members.endSessionsOf(person, id, client),
     },
     remove: {
       done: 'member_removed',
