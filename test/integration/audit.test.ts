@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { digestApiKey } from '../../src/domain/apikey.ts'
 import {
@@ -186,4 +188,20 @@ test('no key and no envelope is in the trail, the feed, an event, a status or th
     expect(text).not.toContain(key.slice(3, 46))
     expect(text).not.toContain(ciphertext)
   }
+})
+
+test('the SQL of the guide reads the trail of one organization, as the operator’s role', async () => {
+  const guide = readFileSync('docs/operations/audit.md', 'utf8')
+  const [, sql = ''] = /<<'SQL'\n([\s\S]+?)\nSQL\n/.exec(guide) ?? []
+  const { id } = (await whenReady('organization', ns, 'acme')).status
+  await apply(anOrganization(ns, 'other'))
+  await whenReady('organization', ns, 'other')
+  const client = new Client({ connectionString: scene.operator.database.operatorUrl })
+  await client.connect()
+  const answers = await client.query(sql.replace(":'organization'", `'${id}'`))
+  await client.end()
+  const rows = [answers].flat().flatMap((each) => (each.command === 'SELECT' ? each.rows : []))
+  const events = rows.filter((row) => 'target_name' in row)
+  expect(events.some((row) => row.action === 'organization.created')).toBe(true)
+  expect(events.some((row) => row.target_name === 'other')).toBe(false)
 })

@@ -192,6 +192,7 @@ const executors: Readonly<Record<string, readonly string[]>> = {
   is_revoked_digest: ['cardea_operator'],
   find_organization: ['cardea_operator'],
   organization_by_name: ['cardea_operator'],
+  keep_sessions_revoked: [],
   is_record: ['cardea_operator'],
   record_api_key_usage: ['cardea_auth'],
   owned_records: ['cardea_operator'],

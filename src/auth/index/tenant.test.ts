@@ -110,7 +110,8 @@ test('a person among many is found like one among few', () => {
     const id = `${number}`
     tenant.setBinding(id, { organizationId, id, projectId: null, role: 'viewer', subjects })
   }
-  const rolesOfPerson = (email: string) => tenant.grants.ofUser({ email, groups: [] }, undefined).roles
+  const rolesOfPerson = (email: string) =>
+    tenant.grants.ofUser({ email, groups: [] }, undefined).roles
   expect(rolesOfPerson('person-150@acme.example')).toEqual(['viewer'])
   expect(rolesOfPerson('person-200@acme.example')).toEqual([])
 })

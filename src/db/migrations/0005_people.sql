@@ -16,6 +16,7 @@ begin
   end if;
   return new;
 end $$;
+revoke all on function cardea.keep_sessions_revoked() from public;
 create trigger keep_sessions_revoked before insert or update of sessions_revoked_before on cardea.organizations
   for each row execute function cardea.keep_sessions_revoked();
 
