@@ -4,9 +4,14 @@ import { z } from 'zod'
 const providerCredentialModes = ['VaultOnly', 'BringYourOwn', 'Either'] as const
 
 const stored = (what: string) =>
-  z.boolean().describe(`Whether ${what} are stored. Default: false, they are not.`).optional()
+  z
+    .boolean()
+    .describe(
+      `Whether ${what} are stored with the requests that /check is asked about. Default: false, they are not.`,
+    )
+    .optional()
 
-/** What is kept about requests: nothing, unless it is asked for. */
+/** What is kept about the requests that applications ask about, not about people’s sessions: nothing, unless it is asked for. */
 export function dataHandling() {
   return z.strictObject({
     storeClientAddresses: stored('the IP addresses of clients'),

@@ -10,7 +10,9 @@ import { line, paragraph } from './text.ts'
 
 const overrides = z.strictObject({
   dataHandling: dataHandling()
-    .describe('What is stored about requests. A field that is left out is as in the Organization.')
+    .describe(
+      'What is stored about the requests that applications ask /check about. This version stores nothing of the sort even where it is asked for. A field that is left out is as in the Organization.',
+    )
     .optional(),
   providerCredentials: providerCredentials()
     .describe(
