@@ -24,12 +24,14 @@ import { findOneTimeToken, retireOneTimeTokens, useOneTimeToken } from '../../db
 import { serializeOrganization } from '../../db/organization.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
 import { theirOrganization } from '../../db/user.ts'
+import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { namesOwner, objectionToPerson, type PersonObjection } from '../../domain/invitation.ts'
 import { memberBindingName, type WantedRole } from '../../domain/member.ts'
 import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'
 import { isPersonName } from '../../domain/personname.ts'
 import { signInRules } from '../../domain/signinrules.ts'
+import { isUuid } from '../../domain/uuid.ts'
 import { Staff } from '../member/staff.ts'
 import type { NewPasswords } from '../password/newpassword.ts'
 import type { Client, Invitation, Invitations, Person, Refused } from '../people.ts'
@@ -37,8 +39,6 @@ import { isRefused } from '../refusal.ts'
 import { auditingDeed } from '../trail.ts'
 import { withdrawInvitations } from './withdrawal.ts'
 
-const actor = 'cardea-auth'
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** Seconds. */
 const lifetime = 7 * 86_400
 /** Open ones of an organization: each sends a mail to an address that its inviter chose. */
@@ -109,7 +109,7 @@ export class InvitationService implements Invitations {
     return this.#in(person.organizationId, async (tx) => {
       const staff = await Staff.read(tx, person)
       if (!staff?.may('members:create')) return { refused: 'permission_denied' }
-      const open = uuid.test(id) ? await openInvitation(tx, id) : undefined
+      const open = isUuid(id) ? await openInvitation(tx, id) : undefined
       if (open && !staff.mayActOnInvited(givenBy(open))) return { refused: 'permission_denied' }
       const revoked = open && (await revokeInvitation(tx, id))
       if (!revoked) return { refused: 'not_found' }
@@ -255,7 +255,7 @@ export class InvitationService implements Invitations {
   }
 
   #in<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return writeInOrganization(this.#options.pool, { organizationId, actor }, work)
+    return writeInOrganization(this.#options.pool, { organizationId, actor: authActor }, work)
   }
 }
 

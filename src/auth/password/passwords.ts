@@ -24,6 +24,7 @@ import {
   theirOrganization,
   verifyUser,
 } from '../../db/user.ts'
+import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { countersOf } from '../../domain/lockout.ts'
 import { readToken } from '../../domain/onetimetoken.ts'
@@ -55,7 +56,6 @@ export interface PasswordServiceOptions {
   readonly starter: Pick<SessionStarter, 'endAll' | 'renew'>
 }
 
-const actor = 'cardea-auth'
 /** Mails to set a new password, for one person within a time; seconds. */
 const reset = { lifetime: 3600, most: 5, window: 3600 } as const
 /** Seconds for which it helps to be told. */
@@ -175,7 +175,7 @@ export class PasswordService implements Passwords {
     const { address, requestId } = client
     await writeInOrganization(
       this.#options.pool,
-      { organizationId, actor },
+      { organizationId, actor: authActor },
       async (tx, organization, found) => {
         const { methods } = signInRules(organization?.settings ?? {})
         const account = found?.suspended === false ? found : undefined
@@ -211,7 +211,7 @@ export class PasswordService implements Passwords {
   ): Promise<{ readonly owner: Owner; readonly attempt: CountedAttempts } | undefined> {
     return writeInOrganization(
       this.#options.pool,
-      { organizationId, actor },
+      { organizationId, actor: authActor },
       async (tx, deviceId) => {
         const owner = await ownerOf(tx, userId)
         if (!owner) return undefined
@@ -274,7 +274,7 @@ export class PasswordService implements Passwords {
   }
 
   #in<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return writeInOrganization(this.#options.pool, { organizationId, actor }, work)
+    return writeInOrganization(this.#options.pool, { organizationId, actor: authActor }, work)
   }
 }
 
