@@ -3,7 +3,7 @@ import { readAuthConfig } from '../../src/config/auth.ts'
 import { ConfigurationError, type Environment } from '../../src/config/environment.ts'
 import { readMigrateConfig } from '../../src/config/migrate.ts'
 import { readOperatorConfig } from '../../src/config/operator.ts'
-import { type Rendered, render, workloads } from './helm.ts'
+import { type Rendered, render, type Values, workloads } from './helm.ts'
 import { installations } from './values.ts'
 
 interface Variable {
@@ -119,4 +119,11 @@ test('what people are served by is told as it is set', () => {
     passwords: { memory: 65_536, iterations: 3, queue: 100, workers: 2 },
     breachedPasswordsUrl: 'https://api.pwnedpasswords.com/range/',
   })
+})
+
+test('owners are invited where people can sign in', () => {
+  const inviting = (values: Values) =>
+    readOperatorConfig(environmentOf(render(values), 'operator'), 'host').inviteOwners
+  expect(inviting({})).toBe(false)
+  expect(inviting({ 'auth.publicUrl': 'https://id.acme.example' })).toBe(true)
 })
