@@ -185,6 +185,8 @@ test('the process has the lowest priority, and nothing of ours in its environmen
 })
 
 test('a process that is killed is replaced, and one whose hasher stops is gone', async () => {
+  // Those of the tests before were told to end, and may not have yet.
+  await expect.poll(children, patience).toEqual([])
   const by = hasher()
   await by.hash('correct horse')
   const [first] = children()
