@@ -199,10 +199,7 @@ test.each<
 
 test.each([
   ['deleted', `deleted_at = now()`],
-  [
-    'one that ended all sessions',
-    'sessions_revoked_before = now()',
-  ],
+  ['one that ended all sessions', 'sessions_revoked_before = now()'],
 ])('a refresh token of an organization that is %s is refused', async (_, change) => {
   const own = await records.organization()
   const { session } = await signIn(replica, await aPerson(records, own), 'token')
