@@ -26,8 +26,8 @@ interface Verified {
 
 const maxVerified = 20_000
 const maxRefused = 20_000
-/** Verifications at once: each keeps a thread for a tenth of a millisecond, and whoever floods waits no longer than others. */
-const maxUnderWay = 256
+/** Verifications that wait at once. Each takes a thread for a tenth of a millisecond: a flood of forged tokens has the others wait some fifty, and turns nobody away before. */
+const maxUnderWay = 2048
 
 /**
  * Verifies access tokens. One that was seen before is known by its digest; its end and its key are looked at each time. Whether
