@@ -42,8 +42,11 @@ export interface SigningKeysOptions {
 
 /** RFC 8037. ES256 is published for others; what we sign ourselves is signed by this. */
 const algorithm = 'EdDSA'
-/** Milliseconds: a key is published for long before it signs, and one that is compromised must go soon. */
-const interval = { usual: 30_000, afterFailure: 5000 } as const
+/**
+ * Milliseconds: a key is published for long before it signs, and one that is compromised must go soon. In a new installation the
+ * operator makes the first key while people wait.
+ */
+const interval = { usual: 30_000, afterFailure: 5000, beforeFirst: 500 } as const
 
 interface OpenKey extends SigningKeyTimes {
   readonly privateKey: KeyObject
@@ -96,8 +99,8 @@ export class SigningKeys implements AccessTokenSigner {
   async #loop(): Promise<void> {
     const well = await this.load()
     if (this.#stopped) return
-    const next = well && this.available ? interval.usual : interval.afterFailure
-    this.#timer = setTimeout(() => void this.#loop(), next)
+    const next = this.available ? 'usual' : 'beforeFirst'
+    this.#timer = setTimeout(() => void this.#loop(), interval[well ? next : 'afterFailure'])
   }
 
   #active(): OpenKey | undefined {
