@@ -121,7 +121,7 @@ async function measure(
   say: (text: string) => void,
 ): Promise<Measured> {
   const check = (length: number) =>
-    openLoop({ url: auth.url, path: question, keys, rate, seconds: length })
+    openLoop({ url: auth.url, path: question, keys, rate, seconds: length, rests: true })
   say('Warming up')
   await storm(auth.url, warmUp)
   await check(warmUp)

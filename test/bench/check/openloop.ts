@@ -18,6 +18,11 @@ export interface OpenLoopOptions {
   /** Requests a second. */
   readonly rate: number
   readonly seconds: number
+  /**
+   * Whether it leaves its core to others between requests, and counts from when each was sent: where something else is asked
+   * from the same core, whoever spins waits for it, and would count that.
+   */
+  readonly rests?: boolean
 }
 
 const connections = 64
@@ -25,8 +30,8 @@ const headerEnd = Buffer.from('\r\n\r\n')
 
 /**
  * Sends requests at a fixed rate, whether or not the former ones were answered. Each one's latency counts from when it was
- * due: a server that stops for a moment answers for all that it kept waiting. It spins, since a timer would be late by
- * more than what is measured.
+ * due: a server that stops for a moment answers for all that it kept waiting. Unless it rests, it spins, since a timer would be
+ * late by more than what is measured.
  */
 export async function openLoop(options: OpenLoopOptions): Promise<Latencies> {
   const { hostname, port } = new URL(options.url)
@@ -55,10 +60,14 @@ export async function openLoop(options: OpenLoopOptions): Promise<Latencies> {
       const line = idle.pop()
       // All are busy: it is due all the same, and is sent as soon as one is free.
       if (line === undefined) break
-      line.send(requestOf(options, sent), start + sent * interval)
+      line.send(
+        requestOf(options, sent),
+        options.rests ? performance.now() : start + sent * interval,
+      )
     }
     await new Promise((resolve) => {
-      setImmediate(resolve)
+      if (options.rests) setTimeout(resolve, 1)
+      else setImmediate(resolve)
     })
   }
   for (const line of lines) line.end()
