@@ -1,5 +1,4 @@
 import type { MailRow } from './mail.ts'
-import type { Reading } from './statement.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What a mail is about, as it stands when the mail is sent. */
@@ -13,12 +12,6 @@ export interface MailSubject {
     readonly project: string | undefined
     readonly invitedBy: string | undefined
   }
-}
-
-/** The organization by whose name a mail goes out; undefined when there is none, or none any more. */
-export const mailOrganization: Reading<{ name: string; displayName: string } | undefined> = {
-  text: 'select name, display_name as "displayName" from cardea.organizations where deleted_at is null',
-  decode: ([row]) => row as { name: string; displayName: string } | undefined,
 }
 
 /** The registration of the transaction's organization. */

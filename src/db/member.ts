@@ -36,20 +36,6 @@ export const customRoles: Reading<readonly CustomRole[]> = {
   decode: (rows) => rows as unknown as readonly CustomRole[],
 }
 
-/** The organization that a transaction is for, as far as its people go. */
-export interface PeoplesOrganization {
-  readonly id: string
-  readonly name: string
-  readonly displayName: string
-  /** Of email addresses; none: any. */
-  readonly domains: readonly string[]
-  /** Addresses that it names as its owners. */
-  readonly owners: readonly string[]
-  readonly settings: Readonly<Record<string, unknown>>
-  /** No session that began before it counts. */
-  readonly sessionsRevokedBefore: Date | null
-}
-
 /** A person of the organization. */
 export interface PersonRow {
   readonly id: string

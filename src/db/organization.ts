@@ -103,3 +103,24 @@ export function purgeProject(id: string): readonly string[] {
     deletion(projects, [id]),
   ]
 }
+
+/** The organization that a transaction is for, as far as its people go. */
+export interface PeoplesOrganization {
+  readonly id: string
+  readonly name: string
+  readonly displayName: string
+  /** Of email addresses; none: any. */
+  readonly domains: readonly string[]
+  /** Addresses that it names as its owners. */
+  readonly owners: readonly string[]
+  readonly settings: Readonly<Record<string, unknown>>
+  /** No session that began before it counts. */
+  readonly sessionsRevokedBefore: Date | null
+}
+
+/** The organization that the transaction is for, as far as its people go; undefined when it is not live. */
+export const theirOrganization: Reading<PeoplesOrganization | undefined> = {
+  text: `select id, name, display_name as "displayName", domains, owners, settings,
+      sessions_revoked_before as "sessionsRevokedBefore" from cardea.organizations where deleted_at is null`,
+  decode: ([row]) => row as PeoplesOrganization | undefined,
+}

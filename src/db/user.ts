@@ -1,4 +1,3 @@
-import type { PeoplesOrganization } from './member.ts'
 import { literal, type Reading } from './statement.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -56,11 +55,4 @@ export async function verifyUser(tx: Transaction, id: string): Promise<void> {
     'update cardea.users set email_verified_at = now() where id = $1 and email_verified_at is null',
     [id],
   )
-}
-
-/** The organization that the transaction is for, as far as its people go; undefined when it is not live. */
-export const theirOrganization: Reading<PeoplesOrganization | undefined> = {
-  text: `select id, name, display_name as "displayName", domains, owners, settings,
-      sessions_revoked_before as "sessionsRevokedBefore" from cardea.organizations where deleted_at is null`,
-  decode: ([row]) => row as PeoplesOrganization | undefined,
 }

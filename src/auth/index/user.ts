@@ -14,6 +14,8 @@ export class User extends RoleHolder {
   readonly tenant: Tenant
   /** Canonical. */
   email = ''
+  /** The address, as a header can carry it: worked out once, and not at every check. */
+  name = ''
   groups = none
   /** Neither suspended nor without a verified address. */
   active = false
@@ -30,14 +32,12 @@ export class User extends RoleHolder {
     this.tenant = tenant
   }
 
-  /** The address, as a header can carry it. */
-  get name(): string {
-    return percentEncoded(this.email)
-  }
-
   /** @param row undefined: there is nobody of this id any more */
   set(row: Omit<IndexedUser, 'organizationId' | 'id'> | undefined): void {
-    if (row && row.email !== this.email) this.email = row.email
+    if (row && row.email !== this.email) {
+      this.email = row.email
+      this.name = percentEncoded(row.email)
+    }
     this.groups = sharedList(row?.groups ?? none)
     this.active = row?.active ?? false
     this.revokedBefore = row?.revokedBefore ?? undefined

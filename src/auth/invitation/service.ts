@@ -16,14 +16,16 @@ import {
   countPeople,
   insertMemberBinding,
   insertPerson,
-  type PeoplesOrganization,
   personByEmail,
   projectNames,
 } from '../../db/member.ts'
 import { findOneTimeToken, retireOneTimeTokens, useOneTimeToken } from '../../db/onetimetoken.ts'
-import { serializeOrganization } from '../../db/organization.ts'
+import {
+  type PeoplesOrganization,
+  serializeOrganization,
+  theirOrganization,
+} from '../../db/organization.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
-import { theirOrganization } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { namesOwner, objectionToPerson, type PersonObjection } from '../../domain/invitation.ts'

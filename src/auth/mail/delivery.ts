@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { type ClaimedMail, deferMail, endMail, type MailRow, queuedMail } from '../../db/mail.ts'
-import { mailOrganization } from '../../db/mailsubject.ts'
 import { forgetOneTimeToken } from '../../db/onetimetoken.ts'
+import { theirOrganization } from '../../db/organization.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
 import { authActor } from '../../domain/actor.ts'
 import { retryDelay } from '../../domain/mailretry.ts'
@@ -64,7 +64,7 @@ export class MailDelivery {
         if (ready) return { mail, ...ready }
         return drop(tx, mail)
       },
-      [queuedMail(id), mailOrganization],
+      [queuedMail(id), theirOrganization],
     )
     if ('outcome' in prepared) return prepared
     const { mail } = prepared

@@ -1,14 +1,13 @@
 import {
   customRoles,
   findPerson,
-  type PeoplesOrganization,
   type PersonRow,
   peopleNamed,
   personalBindings,
   projectNames,
 } from '../../db/member.ts'
+import { type PeoplesOrganization, theirOrganization } from '../../db/organization.ts'
 import { carryOut, type Transaction } from '../../db/transaction.ts'
-import { theirOrganization } from '../../db/user.ts'
 import {
   type CustomRole,
   type GivenRole,

@@ -1,13 +1,13 @@
 import type { Pool } from 'pg'
 import { deviceOf } from '../../db/device.ts'
 import { mailing } from '../../db/mail.ts'
-import type { PeoplesOrganization } from '../../db/member.ts'
 import {
   countOneTimeTokens,
   findOneTimeToken,
   retireOneTimeTokens,
   useOneTimeToken,
 } from '../../db/onetimetoken.ts'
+import { type PeoplesOrganization, theirOrganization } from '../../db/organization.ts'
 import { holdingReset, isCurrentPassword, lastPasswords, setPassword } from '../../db/password.ts'
 import { forgettingFailures } from '../../db/signinfailure.ts'
 import {
@@ -21,7 +21,6 @@ import {
   accountByEmail,
   accountById,
   holdingUser,
-  theirOrganization,
   verifyUser,
 } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'

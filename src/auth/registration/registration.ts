@@ -9,6 +9,7 @@ import {
   tryOneTimeToken,
   useOneTimeToken,
 } from '../../db/onetimetoken.ts'
+import { theirOrganization } from '../../db/organization.ts'
 import {
   insertRegisteredOrganization,
   insertRegistration,
@@ -17,7 +18,7 @@ import {
   takeRegistration,
 } from '../../db/registration.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
-import { accountById, theirOrganization, verifyUser } from '../../db/user.ts'
+import { accountById, verifyUser } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail, isOfDomains } from '../../domain/email.ts'
 import { memberBindingName } from '../../domain/member.ts'

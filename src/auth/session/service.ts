@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { revokeAccessToken } from '../../db/accesstoken.ts'
+import { theirOrganization } from '../../db/organization.ts'
 import { sessionOfRefreshToken, useRefreshToken } from '../../db/refreshtoken.ts'
 import {
   endSession,
@@ -9,7 +10,6 @@ import {
   useSession,
 } from '../../db/session.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
-import { theirOrganization } from '../../db/user.ts'
 import type { AccessTokenClaims } from '../../domain/accesstoken.ts'
 import { authActor } from '../../domain/actor.ts'
 import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { newId } from '../../db/identity.ts'
 import { bindingsOf, customRoles } from '../../db/member.ts'
+import { theirOrganization } from '../../db/organization.ts'
 import { refreshTokenInsertion } from '../../db/refreshtoken.ts'
 import {
   eldestSessions,
@@ -12,7 +13,6 @@ import {
 } from '../../db/session.ts'
 import type { Read } from '../../db/statement.ts'
 import { carryOut, carryOutLast, type Transaction } from '../../db/transaction.ts'
-import { theirOrganization } from '../../db/user.ts'
 import { accessTokenClient, audienceOf } from '../../domain/accesstoken.ts'
 import { roleNamesOf, rolesOfPerson } from '../../domain/member.ts'
 import { digestToken, mintToken, tokenEntropy } from '../../domain/onetimetoken.ts'

@@ -10,13 +10,13 @@ import {
 } from '../../db/emailcode.ts'
 import { newId } from '../../db/identity.ts'
 import { mailing } from '../../db/mail.ts'
+import { theirOrganization } from '../../db/organization.ts'
 import { carryOut, writeInOrganization } from '../../db/transaction.ts'
 import {
   type Account,
   accountByEmail,
   accountById,
   holdingUser,
-  theirOrganization,
   verifyUser,
 } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'

@@ -1,5 +1,5 @@
+import { theirOrganization } from '../../db/organization.ts'
 import { readOrganization } from '../../db/transaction.ts'
-import { theirOrganization } from '../../db/user.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { signInRules } from '../../domain/signinrules.ts'
 import type { OrganizationHint, SignIn } from '../people.ts'
