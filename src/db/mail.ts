@@ -10,6 +10,9 @@ import {
 import { mails } from './tables/mail.ts'
 import type { Transaction } from './transaction.ts'
 
+/** Seconds for which it helps people to be told what happened. */
+export const noticeUseful = 86_400
+
 /** What people are written about; a template each. */
 export const mailTemplates = [
   'registration',

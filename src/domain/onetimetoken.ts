@@ -12,6 +12,14 @@ const shape = /^[A-Za-z0-9_-]+$/
 /** `co`: what a mail carries (invitation, verification, reset); `cr`: a refresh token. */
 export type TokenPrefix = 'co' | 'cr'
 
+/** Seconds for which a token of a mail can be used at most; none outlives what it is for. */
+export const tokenLifetime = {
+  registration: 86_400,
+  invitation: 7 * 86_400,
+  email_verification: 86_400,
+  password_reset: 3600,
+} as const
+
 /** A token as it is looked for. */
 export interface PresentedToken {
   readonly organizationId: string

@@ -1,5 +1,7 @@
+import { tokenLifetime } from './onetimetoken.ts'
+
 /** Milliseconds for which an owner may accept. */
-export const ownerInvitationLifetime = 7 * 86_400_000
+export const ownerInvitationLifetime = tokenLifetime.invitation * 1000
 /** Who let so many more invitations expire is left alone until the resource changes. */
 const maxRenewals = 3
 

@@ -30,7 +30,7 @@ import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { namesOwner, objectionToPerson, type PersonObjection } from '../../domain/invitation.ts'
 import { memberBindingName, type WantedRole } from '../../domain/member.ts'
-import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'
+import { type PresentedToken, readToken, tokenLifetime } from '../../domain/onetimetoken.ts'
 import { isPersonName } from '../../domain/personname.ts'
 import { signInRules } from '../../domain/signinrules.ts'
 import { isUuid } from '../../domain/uuid.ts'
@@ -41,8 +41,7 @@ import { isRefused } from '../refusal.ts'
 import { auditingDeed } from '../trail.ts'
 import { withdrawInvitations } from './withdrawal.ts'
 
-/** Seconds. */
-const lifetime = 7 * 86_400
+const lifetime = tokenLifetime.invitation
 /** Open ones of an organization: each sends a mail to an address that its inviter chose. */
 const mostOpen = 1000
 /** Of an address, whoever invites it: a mail each. Seconds. */

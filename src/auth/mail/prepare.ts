@@ -7,9 +7,9 @@ import {
   userToLetIn,
   userToTell,
 } from '../../db/mailsubject.ts'
-import { insertOneTimeToken, type TokenPurpose } from '../../db/onetimetoken.ts'
+import { insertOneTimeToken } from '../../db/onetimetoken.ts'
 import type { Transaction } from '../../db/transaction.ts'
-import { digestToken, mintToken, tokenEntropy } from '../../domain/onetimetoken.ts'
+import { digestToken, mintToken, tokenEntropy, tokenLifetime } from '../../domain/onetimetoken.ts'
 import type { SetLetter } from '../../web/mail/letter.ts'
 import { composeMail, requestFacts } from './compose.ts'
 
@@ -18,14 +18,12 @@ export interface PrepareOptions {
   readonly publicUrl: string
 }
 
-const hour = 3600
-
-/** Which templates carry a token, and for how many seconds it can be used; none outlives its subject. */
-const tokens: Partial<Record<MailTemplate, { purpose: TokenPurpose; lifetime: number }>> = {
-  registration: { purpose: 'registration', lifetime: 24 * hour },
-  invitation: { purpose: 'invitation', lifetime: 30 * 24 * hour },
-  email_verification: { purpose: 'email_verification', lifetime: 24 * hour },
-  password_reset: { purpose: 'password_reset', lifetime: hour },
+/** The templates that carry a token, by its purpose. */
+const purposes: Partial<Record<MailTemplate, keyof typeof tokenLifetime>> = {
+  registration: 'registration',
+  invitation: 'invitation',
+  email_verification: 'email_verification',
+  password_reset: 'password_reset',
 }
 
 /** A letter that only lacks its code. */
@@ -91,12 +89,12 @@ async function mint(
   template: MailTemplate,
   { endsAt }: MailSubject,
 ): Promise<{ readonly token?: string; readonly digest?: Buffer; readonly ends?: Date }> {
-  const kind = tokens[template]
-  if (!kind || subjectId === null) return {}
-  const left = endsAt === undefined ? kind.lifetime : (endsAt.getTime() - Date.now()) / 1000
-  const lifetime = Math.max(1, Math.floor(Math.min(kind.lifetime, left)))
+  const purpose = purposes[template]
+  if (!purpose || subjectId === null) return {}
+  const longest = tokenLifetime[purpose]
+  const left = endsAt === undefined ? longest : (endsAt.getTime() - Date.now()) / 1000
+  const lifetime = Math.max(1, Math.floor(Math.min(longest, left)))
   const token = mintToken('co', organizationId, randomBytes(tokenEntropy))
-  const { purpose } = kind
   const digest = digestToken(token)
   await insertOneTimeToken(tx, { organizationId, purpose, subjectId, digest, lifetime })
   return { token, digest, ends: after(lifetime) }

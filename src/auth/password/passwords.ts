@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { deviceOf } from '../../db/device.ts'
-import { mailing } from '../../db/mail.ts'
+import { mailing, noticeUseful } from '../../db/mail.ts'
 import {
   countOneTimeTokens,
   findOneTimeToken,
@@ -26,7 +26,7 @@ import {
 import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { countersOf } from '../../domain/lockout.ts'
-import { readToken } from '../../domain/onetimetoken.ts'
+import { readToken, tokenLifetime } from '../../domain/onetimetoken.ts'
 import { passwordBytes, passwordRulesInWords } from '../../domain/password.ts'
 import { defaultSignInRules, type SignInRules, signInRules } from '../../domain/signinrules.ts'
 import type { Client, Passwords, Person, Refused } from '../people.ts'
@@ -56,9 +56,7 @@ export interface PasswordServiceOptions {
 }
 
 /** Mails to set a new password, for one person within a time; seconds. */
-const reset = { lifetime: 3600, most: 5, window: 3600 } as const
-/** Seconds for which it helps to be told. */
-const mailUseful = 86_400
+const reset = { most: 5, window: 3600 } as const
 
 /** Whose password is to be set. */
 interface Owner {
@@ -196,7 +194,7 @@ export class PasswordService implements Passwords {
           recipient: account.email,
           subjectId: account.id,
           arguments: factsOf(client),
-          usefulFor: reset.lifetime,
+          usefulFor: tokenLifetime.password_reset,
         }
         await carryOut(tx, [asked, ...(mail ? mailing(mail) : [])], [])
       },
@@ -267,7 +265,7 @@ export class PasswordService implements Passwords {
       recipient: account.email,
       subjectId: account.id,
       arguments: factsOf(client),
-      usefulFor: mailUseful,
+      usefulFor: noticeUseful,
     })
     await carryOut(tx, [deed, ...mail], [])
   }

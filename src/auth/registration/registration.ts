@@ -22,7 +22,7 @@ import { accountById, verifyUser } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail, isOfDomains } from '../../domain/email.ts'
 import { memberBindingName } from '../../domain/member.ts'
-import { type PresentedToken, readToken } from '../../domain/onetimetoken.ts'
+import { type PresentedToken, readToken, tokenLifetime } from '../../domain/onetimetoken.ts'
 import { isPersonName } from '../../domain/personname.ts'
 import { limitsOfRegistration, objectionsToOrganization } from '../../domain/registration.ts'
 import { defaultSignInRules } from '../../domain/signinrules.ts'
@@ -43,8 +43,7 @@ export interface RegistrationOptions {
   readonly domains: readonly string[]
 }
 
-/** Seconds. */
-const lifetime = 86_400
+const lifetime = tokenLifetime.registration
 /** So many passwords may be tried with one mail. */
 const mostTries = 5
 const owner = { role: 'owner', projectId: undefined } as const

@@ -21,7 +21,6 @@ import { auditingDeed } from '../trail.ts'
 import { noteMove } from './move.ts'
 import type { SessionStarter } from './start.ts'
 
-/** As the change feed names whoever changed something. */
 /** More than a user can have. */
 const mostListed = 200
 

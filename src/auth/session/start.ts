@@ -83,9 +83,8 @@ export class SessionStarter {
 
   /**
    * Starts a session, notes the sign-in at the user, and writes `session.started` into the audit trail. The session that the
-   * browser had before ends. In the same
-   * transaction the caller makes sure that what was shown is still good (the password is still the current one): it may have
-   * been changed since it was judged, and then nothing would end this session.
+   * browser had before ends. In the same transaction the caller makes sure that what was shown is still good (the password is
+   * still the current one): it may have been changed since it was judged, and then nothing would end this session.
    * @returns undefined when the user is suspended, not verified or gone, or the organization is gone
    * @throws SigningUnavailableError when access tokens are wanted and cannot be signed
    */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { forgettingDevices, keepingDevice, lastSignIns } from '../../db/device.ts'
-import { mailingUnlessLately } from '../../db/mail.ts'
+import { mailingUnlessLately, noticeUseful } from '../../db/mail.ts'
 import { nothing, type Read, type Reading } from '../../db/statement.ts'
 import { carryOut, type Transaction } from '../../db/transaction.ts'
 import { isDeviceText, mintDevice } from '../../domain/device.ts'
@@ -29,8 +29,7 @@ export interface Arrival {
 const mostDevices = 20
 /** Former sign-ins that tell what is familiar. */
 const mostSignIns = 50
-/** Seconds for which it helps to be told, and in which one is told once. */
-const mailUseful = 86_400
+/** Seconds in which one is told once. */
 const mailPause = 3600
 
 /** What tells whether a sign-in is familiar; read before it. */
@@ -169,7 +168,7 @@ function tellOf({ organizationId, user, client }: Arrival, { deviceName }: Sessi
       at: new Date().toISOString(),
       ...(client.address !== undefined && { address: client.address }),
     },
-    usefulFor: mailUseful,
+    usefulFor: noticeUseful,
   } as const
   return mailingUnlessLately(mail, mailPause)
 }

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { mailing } from '../../db/mail.ts'
+import { mailing, noticeUseful } from '../../db/mail.ts'
 import { touchingFailures } from '../../db/signinfailure.ts'
 import { carryOutFor } from '../../db/transaction.ts'
 import type { Client } from '../people.ts'
@@ -27,9 +27,6 @@ export interface Failure {
   readonly reason: FailureReason
   readonly client: Client
 }
-
-/** Seconds for which it helps to be told. */
-const mailUseful = 86_400
 
 /**
  * Writes down that somebody was not let in, and, when this one locked the account, tells its owner. For an organization or an
@@ -77,7 +74,7 @@ function locking(
       device: deviceNameOf(keptUserAgent(client.userAgent)),
       ...(address !== undefined && { address }),
     },
-    usefulFor: mailUseful,
+    usefulFor: noticeUseful,
   })
   return [auditingDeed(locked), ...mail]
 }

@@ -8,6 +8,7 @@ import { carryOut, carryOutLast, undo, writeInOrganization } from '../../db/tran
 import { type Account, accountByEmail, holdingUser } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
+import { tokenLifetime } from '../../domain/onetimetoken.ts'
 import { passwordBytes } from '../../domain/password.ts'
 import { signInRules } from '../../domain/signinrules.ts'
 import type { PasswordHasher, Verification } from '../password/hasher.ts'
@@ -35,8 +36,8 @@ export interface PasswordSignInOptions {
   readonly starter: SessionStarter
 }
 
-/** Seconds for which a mail to verify an address is of use, and during which no other one is sent. */
-const verification = { useful: 86_400, pause: 600 } as const
+/** Seconds after a mail to verify an address in which no other one is sent. */
+const verificationPause = 600
 
 type PasswordRequest = SignInRequest & { readonly password: string }
 type Answer = Awaited<ReturnType<SignIn['withPassword']>>
@@ -209,14 +210,17 @@ export class PasswordSignIn {
 
   /** Whoever knows the password and lost the mail gets another one. */
   async #sendVerification(organizationId: string, { id, email }: Account): Promise<void> {
-    const { useful, pause } = verification
     await writeInOrganization(
       this.#options.pool,
       { organizationId, actor: authActor },
       async (tx) => {
-        if ((await countOneTimeTokens(tx, id, 'email_verification', pause)) > 0) return
+        if ((await countOneTimeTokens(tx, id, 'email_verification', verificationPause)) > 0) return
         const mail = { organizationId, template: 'email_verification', recipient: email } as const
-        await carryOut(tx, mailing({ ...mail, subjectId: id, usefulFor: useful }), [])
+        await carryOut(
+          tx,
+          mailing({ ...mail, subjectId: id, usefulFor: tokenLifetime.email_verification }),
+          [],
+        )
       },
     )
   }
