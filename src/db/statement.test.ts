@@ -1,7 +1,8 @@
+import { escapeLiteral } from 'pg'
 import { expect, test } from 'vitest'
 import { dataKeyOf, dataKeyStatements } from './datakey.ts'
 import { recordingUse } from './providercredential.ts'
-import { integer } from './statement.ts'
+import { integer, literal } from './statement.ts'
 
 test.each([0, 1, -7, Number.MAX_SAFE_INTEGER])('%i is a whole number', (value) => {
   expect(integer(value)).toBe(String(value))
@@ -29,4 +30,23 @@ test.each(none)('no use is recorded that is counted as %s, or at the time %s', (
   const use = { organizationId: 'o', id: 'i', lastUsedAt: 1, uses: 1 }
   expect(() => recordingUse([{ ...use, uses: value }])).toThrow(TypeError)
   expect(() => recordingUse([{ ...use, lastUsedAt: value }])).toThrow(TypeError)
+})
+
+test.each([
+  '',
+  'acme',
+  "o'brien",
+  "''",
+  '\\',
+  "\\'",
+  "'; drop schema cardea --",
+  '\\x00ff',
+  '$1',
+  'é\n\u{1f511}',
+])('%j is quoted as pg does it', (value) => {
+  expect(literal(value)).toBe(escapeLiteral(value))
+})
+
+test('nothing with a NUL is quoted', () => {
+  expect(() => literal('a\0b')).toThrow(TypeError)
 })

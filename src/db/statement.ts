@@ -1,6 +1,5 @@
 import { getTableColumns } from 'drizzle-orm'
 import { getTableConfig, type PgColumn, type PgTable } from 'drizzle-orm/pg-core'
-import { escapeLiteral } from 'pg'
 
 type Raw = Readonly<Record<string, unknown>>
 
@@ -43,12 +42,14 @@ export function readingsOf<Table extends PgTable>(table: Table) {
 export const nothing: Reading<undefined> = { text: 'select', decode: () => undefined }
 
 /**
- * A value in a query's text.
+ * A value in a query's text. As pg's `escapeLiteral`, which makes a string anew of each character: of a sign-in's texts, 45 KB.
  * @throws TypeError when it has a NUL, at which PostgreSQL would take the text to end
  */
 export function literal(value: string): string {
   if (value.includes('\0')) throw new TypeError('PostgreSQL keeps no NUL')
-  return escapeLiteral(value)
+  const quoted = `'${value.replaceAll("'", "''")}'`
+  // Read alike, whether or not the server's strings conform to the standard.
+  return value.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted
 }
 
 /**
