@@ -182,6 +182,7 @@ test('a change made by hand is in the feed without an actor, with the owner that
 /** Who may execute what that does not merely read the tenant; everything else is the owner's alone. */
 const executors: Readonly<Record<string, readonly string[]>> = {
   current_organization: ['public'],
+  record_beginning: [],
   record_change: ['cardea_migrate'],
   remember_revoked: [],
   read_changes: ['cardea_auth', 'cardea_operator'],

@@ -218,8 +218,20 @@ end $$;
 create trigger changes after insert or delete or update of email, groups, email_verified_at, suspended_at, sessions_revoked_before on cardea.users
   for each row execute function cardea.record_change('user', 'organization_id', 'id');
 -- Not when it was last seen: every request of a company would be a change.
-create trigger changes after insert or update of digest, expires_at, idle_timeout, revoked_at on cardea.sessions
+create trigger changes after update of digest, expires_at, idle_timeout, revoked_at on cardea.sessions
   for each row execute function cardea.record_change('session', 'organization_id', 'id');
+-- A session that begins wakes nobody, or a storm of sign-ins would keep every replica looking: whoever comes with it before the next
+-- look is looked up.
+create function cardea.record_beginning() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into cardea.changes (organization_id, concept, record_id, actor)
+  values (new.organization_id, 'session', new.id, nullif(current_setting('cardea.actor', true), ''));
+  return null;
+end $$;
+create trigger beginnings after insert on cardea.sessions for each row execute function cardea.record_beginning();
+revoke all on function cardea.record_beginning() from public;
+alter function cardea.record_beginning() owner to cardea_index;
 -- Nor when one goes that is over: no replica lets anybody in with it, and a great many go at once.
 create trigger removals after delete on cardea.sessions
   for each row when (old.revoked_at is null and old.expires_at > now())
