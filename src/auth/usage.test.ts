@@ -55,3 +55,19 @@ test('what could not be written is written the next time, with what came since',
   expect(written.size).toBe(600)
   expect([written.get('key-0'), written.get('key-1'), written.get('key-599')]).toEqual([2, 1, 2])
 })
+
+test('with more keys in use than are written at a time, the others follow, and at the end all of them', async () => {
+  const written: string[] = []
+  const { writer, use } = aWriter(({ organization = [] }) => {
+    written.push(...organization.map(([id]) => id))
+  })
+  for (let key = 0; key < 30_000; key++) use(`key-${key}`, 1)
+  await writer.flush()
+  expect(written).toHaveLength(10_000)
+  use('key-0', 2)
+  await writer.flush()
+  expect(written.slice(10_000, 20_000)).not.toContain('key-0')
+  await writer.stop()
+  expect(written).toHaveLength(30_001)
+  expect(new Set(written).size).toBe(30_000)
+})

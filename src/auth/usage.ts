@@ -15,6 +15,8 @@ export interface UsageWriterOptions {
 
 /** Small, because whoever asks for a check meanwhile waits while one is put together. */
 const batchSize = 250
+/** Keys of one time: where more are in use at once, each is written down less often, and not the checks slowed. */
+const mostAtATime = 10_000
 
 /**
  * Writes back when keys were last used and how often. What waits is bounded by the keys that there are, however long
@@ -26,7 +28,7 @@ export class UsageWriter extends PeriodicWriter {
   #failed = 0
 
   constructor(options: UsageWriterOptions) {
-    super(() => this.#write(), options.interval)
+    super((last) => this.#write(last ? Number.POSITIVE_INFINITY : mostAtATime), options.interval)
     this.#options = options
   }
 
@@ -38,9 +40,9 @@ export class UsageWriter extends PeriodicWriter {
     return this.#failed
   }
 
-  async #write(): Promise<void> {
+  async #write(most: number): Promise<void> {
     const { db, meters, log } = this.#options
-    const used = meters.takeUsed()
+    const used = meters.takeUsed(most)
     for (let start = 0; start < used.length; start += batchSize) {
       const batch = used.slice(start, start + batchSize)
       const uses = batch.map(take)

@@ -8,7 +8,6 @@ import { crc32 } from './crc32.ts'
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const bodyLength = 43
 const checksumLength = 6
-const prefixShape = /^[a-z][a-z0-9]{1,9}$/
 const underscore = 0x5f
 const keyLike = /[a-z][a-z0-9]{1,9}_[0-9A-Za-z]{20,}/g
 const foreign = /^[\x21-\x7e]{16,256}$/
@@ -60,8 +59,12 @@ function hasChecksum(text: string): boolean {
   const end = text.length - checksumLength
   const body = end - bodyLength
   if (body < 3 || body > 11 || text.charCodeAt(body - 1) !== underscore) return false
+  if (kindAt(text, 0) !== lower) return false
+  for (let at = 1; at < body - 1; at++) {
+    if ((kindAt(text, at) & (lower | digit)) === 0) return false
+  }
   for (let at = body; at < end; at++) {
-    if (!isBase62(text.charCodeAt(at))) return false
+    if (kindAt(text, at) === other) return false
   }
   let rest = crc32(text, end)
   for (let at = text.length - 1; at >= end; at--) {
@@ -70,15 +73,24 @@ function hasChecksum(text: string): boolean {
     if (text.charCodeAt(at) !== alphabet.charCodeAt(rest - quotient * 62)) return false
     rest = quotient
   }
-  return prefixShape.test(text.slice(0, body - 1))
+  return true
 }
 
-function isBase62(code: number): boolean {
-  return (
-    (code >= 0x30 && code <= 0x39) ||
-    (code >= 0x41 && code <= 0x5a) ||
-    (code >= 0x61 && code <= 0x7a)
-  )
+const other = 0
+const digit = 1
+const upper = 2
+const lower = 4
+/** Of each ASCII character. */
+const kinds = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code)
+  if (/[0-9]/.test(character)) return digit
+  if (/[A-Z]/.test(character)) return upper
+  return /[a-z]/.test(character) ? lower : other
+})
+
+function kindAt(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  return code < 128 ? (kinds[code] as number) : other
 }
 
 /** What a key of Cardea's begins with, before the underscore. */

@@ -30,7 +30,6 @@ export function answerAllowed(
   const organization = tenant.name ?? ''
   // Each part is plain text or JSON already: put together, nothing needs to be escaped.
   const body = `{"organization":"${organization}","project":${project === '' ? 'null' : `"${project}"`},"subject":"${credential.name}","subjectKind":"${credential.kind}","subjectId":"${credential.subjectId}","roles":${roles.json},"scopes":${policy.scopesJson},"credentialId":"${credential.id}"}`
-  // One literal: an array that grows is copied.
   const headers: RawHeaders = [
     'content-type',
     'application/json',
@@ -58,9 +57,14 @@ export function answerAllowed(
     policy.scope,
     'x-cardea-credential-id',
     credential.id,
+    'ratelimit-policy',
+    quota?.limit.header ?? '',
+    'ratelimit',
+    quota === undefined ? '' : leftOf(quota),
   ]
+  // An array that grows is copied; one that shrinks is not.
+  if (quota === undefined) headers.length -= 4
   if (options.close) headers.push('connection', 'close')
-  if (quota) addQuota(headers, quota)
   response.writeHead(200, headers)
   // All of it is ASCII, and Node writes latin1 several times faster than UTF-8.
   response.end(body, 'latin1')
@@ -109,11 +113,15 @@ export function challengeFor(
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4. */
-export function quotaHeaders({ limit, remaining, reset }: Quota) {
+export function quotaHeaders(quota: Quota) {
   return {
-    'ratelimit-policy': limit.header,
-    ratelimit: `"api-key";r=${remaining};t=${reset}`,
+    'ratelimit-policy': quota.limit.header,
+    ratelimit: leftOf(quota),
   }
+}
+
+function leftOf({ remaining, reset }: Quota): string {
+  return `"api-key";r=${remaining};t=${reset}`
 }
 
 function addQuota(headers: RawHeaders, quota: Quota): void {

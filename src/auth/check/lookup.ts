@@ -37,20 +37,24 @@ export interface TokenSession extends TokenTimes {
   readonly org_id: string
 }
 
-/** What is looked for, and where in an index it would be. */
-interface Sought<Found extends Credential> {
+/** What is looked for. */
+interface Sought {
+  /** SHA-256, as 32 latin1 characters. */
   readonly digest: string
-  /** Tells it from others of the same digest. */
-  readonly key: string
-  readonly jti?: string
+  /** Of the same session there may be several. */
+  readonly token: TokenSession | undefined
   /** Whether PostgreSQL may have it though the index does not. */
   readonly mayBeNew: boolean
+}
+
+/** How credentials of one kind are looked for: made once, because what each request makes is collected as garbage. */
+interface Way<Found extends Credential> {
   readonly absences: Absences
-  /** Another one when what was absent may not be any more. */
-  readonly generation: number
-  in(index: CredentialIndex): Found | undefined
+  in(index: CredentialIndex, sought: Sought): Found | undefined
+  /** Another number when what was absent may not be any more. */
+  generation(): number
   /** Whether the feed took it away: nobody who is asked later may bring it back. */
-  wasRemoved(): boolean
+  wasRemoved(digest: string): boolean
 }
 
 type Answer<Found> = Found | undefined | Promise<Found | undefined>
@@ -60,13 +64,32 @@ const maxCredentialLength = 512
 /** Finds the credential that a request presents. */
 export class CredentialLookup {
   readonly #options: LookupOptions
-  readonly #absentKeys = new Absences()
-  readonly #absentSessions = new Absences()
   readonly #refutations = new Refutations()
   readonly #idle = new IdleSessions()
+  readonly #apiKeys: Way<ApiKeyCredential>
+  readonly #cookies: Way<SessionCredential>
+  readonly #tokens: Way<SessionCredential>
 
   constructor(options: LookupOptions) {
     this.#options = options
+    const { keeper } = options
+    this.#apiKeys = {
+      absences: new Absences(),
+      in: (index, { digest }) => index.find(digest),
+      generation: () => keeper.generation,
+      wasRemoved: (digest) => keeper.wasRemoved(digest),
+    }
+    const sessions = {
+      absences: new Absences(),
+      // What is minted at random is presented to nobody before it is there; and then the index is asked first.
+      generation: () => keeper.reloads,
+      wasRemoved: (digest: string) => keeper.wasSessionRemoved(digest),
+    }
+    this.#cookies = {
+      ...sessions,
+      in: (index, { digest }) => ofKind('browser', index.findSession(digest)),
+    }
+    this.#tokens = { ...sessions, in: (index, { digest, token }) => ofToken(index, digest, token) }
   }
 
   /**
@@ -85,99 +108,56 @@ export class CredentialLookup {
     // Only a key that was minted elsewhere has no checksum of ours: where there is none, a flood of typos costs nothing.
     if (shape === 'foreign' && keeper.loaded && keeper.index.imported === 0) return undefined
     const digest = hash('sha256', text, 'latin1')
-    return this.#look(
-      {
-        digest,
-        key: digest,
-        mayBeNew: shape === 'cardea',
-        absences: this.#absentKeys,
-        generation: keeper.generation,
-        in: (index) => index.find(digest),
-        wasRemoved: () => keeper.wasRemoved(digest),
-      },
-      now,
-      monotonic,
-    )
+    const sought = { digest, token: undefined, mayBeNew: shape === 'cardea' }
+    return this.#look(this.#apiKeys, sought, now, monotonic)
   }
 
   /** Finds the session of a cookie, as `find` does. */
   findSession(text: string, now: number, monotonic: number): Answer<SessionCredential> {
     if (text.length > maxCredentialLength || !isSessionText(text)) return undefined
-    const digest = hash('sha256', text, 'latin1')
-    return this.#look(
-      {
-        ...this.#session(digest),
-        key: digest,
-        in: (index) => ofKind('browser', index.findSession(digest)),
-      },
-      now,
-      monotonic,
-    )
+    const sought = { digest: hash('sha256', text, 'latin1'), token: undefined, mayBeNew: true }
+    return this.#look(this.#cookies, sought, now, monotonic)
   }
 
   /** Finds the session of an access token that was verified, as `find` does; none when the token was revoked. */
   findTokenSession(token: TokenSession, now: number, monotonic: number): Answer<SessionCredential> {
-    const { sessionDigest: digest, jti, sub, org_id: organizationId } = token
     // Nobody takes a revocation back: whoever says it is believed, however old his word is.
-    if (this.#options.keeper.index.isRevoked(organizationId, jti)) return undefined
-    return this.#look(
-      {
-        ...this.#session(digest),
-        key: `${digest}${jti}`,
-        jti,
-        in: (index) => {
-          if (index.isRevoked(organizationId, jti)) return undefined
-          const session = ofKind('token', index.findSession(digest))
-          if (session?.user.id !== sub || session.tenant.id !== organizationId) return undefined
-          session.token = token
-          return session
-        },
-      },
-      now,
-      monotonic,
-    )
-  }
-
-  #session(digest: string) {
-    const { keeper } = this.#options
-    return {
-      digest,
-      mayBeNew: true,
-      absences: this.#absentSessions,
-      // What is minted at random is presented to nobody before it is there; and then the index is asked first.
-      generation: keeper.reloads,
-      wasRemoved: () => keeper.wasSessionRemoved(digest),
-    }
+    if (this.#options.keeper.index.isRevoked(token.org_id, token.jti)) return undefined
+    const sought = { digest: token.sessionDigest, token, mayBeNew: true }
+    return this.#look(this.#tokens, sought, now, monotonic)
   }
 
   #look<Found extends Credential>(
-    sought: Sought<Found>,
+    way: Way<Found>,
+    sought: Sought,
     now: number,
     monotonic: number,
   ): Answer<Found> {
     const { keeper, feed, maxStaleness } = this.#options
     const staleness = feed.staleness(monotonic)
-    if (!feed.following || staleness > maxStaleness) return this.#readThrough(sought, now, true)
-    const credential = sought.in(keeper.index)
+    if (!feed.following || staleness > maxStaleness)
+      return this.#readThrough(way, sought, now, true)
+    const credential = way.in(keeper.index, sought)
     if (credential !== undefined && credential.expiresAt > now) {
-      const isRefuted = this.#refutations.stands(sought.key, monotonic - staleness)
-      if (isRefuted) return this.#readThrough(sought, now, true)
+      const isRefuted = this.#refutations.stands(keyOf(sought), monotonic - staleness)
+      if (isRefuted) return this.#readThrough(way, sought, now, true)
       // Another replica may have seen somebody with it.
-      const seemsIdle = isIdle(credential, now) && !this.#idle.has(sought.key, monotonic)
-      return seemsIdle ? this.#seenElsewhere(sought, credential, now) : credential
+      const seemsIdle = isIdle(credential, now) && !this.#idle.has(keyOf(sought), monotonic)
+      return seemsIdle ? this.#seenElsewhere(way, sought, credential, now) : credential
     }
-    if (!sought.mayBeNew || sought.absences.has(sought.key, sought.generation)) return undefined
-    return this.#readThrough(sought, now, false)
+    if (!sought.mayBeNew || way.absences.has(keyOf(sought), way.generation())) return undefined
+    return this.#readThrough(way, sought, now, false)
   }
 
   async #seenElsewhere<Found extends Credential>(
-    sought: Sought<Found>,
+    way: Way<Found>,
+    sought: Sought,
     indexed: Found,
     now: number,
   ): Promise<Found | undefined> {
-    const found = await this.#readThrough(sought, now, false)
+    const found = await this.#readThrough(way, sought, now, false)
     if (found === undefined || isIdle(found, now)) {
-      this.#idle.add(sought.key, performance.now())
+      this.#idle.add(keyOf(sought), performance.now())
     } else if (found.kind === 'User' && indexed.kind === 'User') {
       this.#options.keeper.index.touch(indexed, Math.floor(found.lastSeenAt / 1000))
     }
@@ -185,13 +165,17 @@ export class CredentialLookup {
   }
 
   async #readThrough<Found extends Credential>(
-    sought: Sought<Found>,
+    way: Way<Found>,
+    sought: Sought,
     now: number,
     stale: boolean,
   ): Promise<Found | undefined> {
     const { keeper, readThrough } = this.#options
+    const key = keyOf(sought)
+    const generation = way.generation()
     try {
-      const credential = sought.in(await readThrough.find(sought.digest, sought.jti))
+      const { digest, token } = sought
+      const credential = way.in(await readThrough.find(digest, token?.jti), sought)
       // What was seen here may not be written down yet.
       if (credential?.kind === 'User') {
         const seen = keeper.index.lastSeen(credential.id) * 1000
@@ -199,31 +183,40 @@ export class CredentialLookup {
       }
       if (stale) {
         const isGood = credential !== undefined && isLive(credential, now)
-        this.#refutations.note(sought.key, isGood, performance.now())
+        this.#refutations.note(key, isGood, performance.now())
       }
       // Whoever answered knows less than the feed.
-      if (credential && !stale && sought.wasRemoved()) return undefined
-      if (!credential && !stale) sought.absences.add(sought.key, sought.generation)
+      if (credential && !stale && way.wasRemoved(sought.digest)) return undefined
+      if (!credential && !stale) way.absences.add(key, generation)
       return credential
     } catch (error) {
       if (error instanceof UnavailableError && error.databaseAway) {
-        const known = this.#knownGood(sought, now)
+        const known = this.#knownGood(way, sought, now)
         if (known) return known
       }
       throw error
     }
   }
 
-  #knownGood<Found extends Credential>(sought: Sought<Found>, now: number): Found | undefined {
+  #knownGood<Found extends Credential>(
+    way: Way<Found>,
+    sought: Sought,
+    now: number,
+  ): Found | undefined {
     const { keeper, feed, maxOutage } = this.#options
     const staleness = feed.staleness()
     if (staleness > maxOutage) return undefined
-    if (this.#refutations.stands(sought.key, performance.now() - staleness)) return undefined
-    const credential = sought.in(keeper.index)
+    if (this.#refutations.stands(keyOf(sought), performance.now() - staleness)) return undefined
+    const credential = way.in(keeper.index, sought)
     if (credential === undefined || credential.expiresAt <= now) return undefined
     // Whether it was seen elsewhere, nobody can say.
     return isIdle(credential, now) ? undefined : credential
   }
+}
+
+/** Tells a credential from others, those of the same digest included. */
+function keyOf({ digest, token }: Sought): string {
+  return token === undefined ? digest : `${digest}${token.jti}`
 }
 
 function isIdle(credential: Credential, now: number): boolean {
@@ -235,4 +228,17 @@ function ofKind(
   session: SessionCredential | undefined,
 ): SessionCredential | undefined {
   return session?.sessionKind === kind ? session : undefined
+}
+
+/** The session of an access token: only that of the token's own person and organization. */
+function ofToken(
+  index: CredentialIndex,
+  digest: string,
+  token: TokenSession | undefined,
+): SessionCredential | undefined {
+  if (token === undefined || index.isRevoked(token.org_id, token.jti)) return undefined
+  const session = ofKind('token', index.findSession(digest))
+  if (session?.user.id !== token.sub || session.tenant.id !== token.org_id) return undefined
+  session.token = token
+  return session
 }

@@ -1,6 +1,7 @@
 import { builtInRoles, isBuiltInRole } from '../../domain/role.ts'
 import { headerText } from './headertext.ts'
 import { type RoleSet, roleSet } from './roleset.ts'
+import { SmallMap } from './smallmap.ts'
 
 /** A role, given to some on an organization or on a project of it. */
 export interface Binding {
@@ -32,6 +33,8 @@ export class Grants {
   readonly #groups: BindingsByName
   readonly #roles: readonly Role[]
   readonly #owners: readonly string[]
+  /** By the roles' names: most who belong to an organization have the same few. */
+  readonly #sets = new SmallMap<RoleSet>()
 
   /** @param owners addresses of those who own the organization without a binding */
   constructor(
@@ -73,12 +76,25 @@ export class Grants {
     bindings: readonly Pick<Binding, 'role' | 'projectId'>[],
     projectId: string | undefined,
   ): RoleSet {
+    const given = bindings.filter(
+      (binding) => binding.projectId === undefined || binding.projectId === projectId,
+    )
+    // No name that PostgreSQL keeps has a NUL in it.
+    const names = given.map(({ role }) => role).join('\0')
+    let set = this.#sets.get(names)
+    if (set === undefined) {
+      set = this.#setOf(given.map(({ role }) => role))
+      this.#sets.set(names, set)
+    }
+    return set
+  }
+
+  #setOf(names: readonly string[]): RoleSet {
     const roles = new Map<string, readonly string[]>()
-    for (const binding of bindings) {
-      if (binding.projectId !== undefined && binding.projectId !== projectId) continue
-      const permissions = this.#permissions(binding.role)
+    for (const name of names) {
+      const permissions = this.#permissions(name)
       // A role that does not exist gives nothing, not even its name.
-      if (permissions !== undefined) roles.set(headerText(binding.role), permissions)
+      if (permissions !== undefined) roles.set(headerText(name), permissions)
     }
     return roleSet(roles)
   }

@@ -8,7 +8,7 @@ const manySlots = 65_536
  * by growing does, so what is large grows in few steps.
  */
 export function moreSlots(slots: number): number {
-  return slots * (slots < manySlots ? 2 : 4)
+  return slots * (slots < manySlots ? 2 : 16)
 }
 
 /**
@@ -45,17 +45,20 @@ export class KeyTable {
 
   /** The key that is, or was last, in a slot. */
   key(slot: number): string {
-    let text = ''
-    for (let at = slot * this.#words; at < (slot + 1) * this.#words; at++) {
-      const word = this.#keys[at] as number
-      text += String.fromCharCode(
-        word & 0xff,
-        (word >>> 8) & 0xff,
-        (word >>> 16) & 0xff,
-        word >>> 24,
-      )
+    const bytes = Buffer.alloc(this.#words * 4)
+    this.read(slot, bytes)
+    return bytes.toString('latin1')
+  }
+
+  /** Writes the key that is, or was last, in a slot. @param bytes as many as a key has */
+  read(slot: number, bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += 4) {
+      const word = this.#keys[slot * this.#words + (at >> 2)] as number
+      bytes[at] = word
+      bytes[at + 1] = word >>> 8
+      bytes[at + 2] = word >>> 16
+      bytes[at + 3] = word >>> 24
     }
-    return text
   }
 
   /** The slot of a key, or -1. */

@@ -12,7 +12,7 @@ export class Meters {
   readonly #index: () => CredentialIndex
   /** Of keys that the index does not have yet, while they are read through. */
   readonly #strays = new Map<string, Meter>()
-  #used: Meter[] = []
+  readonly #used: Meter[] = []
 
   /** @param index the index as it is when it is asked for */
   constructor(index: () => CredentialIndex) {
@@ -31,11 +31,9 @@ export class Meters {
     meter.lastUsedAt = Math.floor(now / 1000)
   }
 
-  /** The meters with uses that nobody took yet. Whoever takes them sets `uses` to 0 or gives them back. */
-  takeUsed(): readonly Meter[] {
-    const used = this.#used
-    this.#used = []
-    return used
+  /** The meters with uses that nobody took yet, those that have waited longest first. Whoever takes them sets `uses` to 0 or gives them back. */
+  takeUsed(most: number): readonly Meter[] {
+    return this.#used.splice(0, most)
   }
 
   /** Gives back a meter whose uses could not be written down. */
@@ -46,28 +44,42 @@ export class Meters {
 
   #find(credential: ApiKeyCredential): Meter {
     const { apiKeyId, tenant } = credential
-    const stray = `${tenant.id}/${apiKeyId}`
     let indexed = this.#index().apiKey(apiKeyId)
     // Another organization may have a key of the same id.
     while (indexed && indexed.tenant.id !== tenant.id) indexed = indexed.sibling
-    const meter = indexed?.meter ??
-      this.#strays.get(stray) ?? {
-        apiKeyId,
-        organizationId: tenant.id,
-        fullAt: 0,
-        uses: 0,
-        lastUsedAt: 0,
-      }
-    if (indexed) {
-      for (let secret: ApiKeyCredential | undefined = indexed; secret; secret = secret.sibling) {
-        if (secret.tenant.id === tenant.id) secret.meter = meter
-      }
-      this.#strays.delete(stray)
-    } else {
-      // More keys at once than this, in the seconds of a start, lose their limit for these seconds.
-      if (this.#strays.size >= maxStrays) this.#strays.clear()
-      this.#strays.set(stray, meter)
+    if (indexed === undefined) return this.#stray(apiKeyId, tenant.id)
+    const meter = indexed.meter ?? this.#comeIn(apiKeyId, tenant.id)
+    for (let secret: ApiKeyCredential | undefined = indexed; secret; secret = secret.sibling) {
+      if (secret.tenant.id === tenant.id) secret.meter = meter
     }
     return meter
   }
+
+  #stray(apiKeyId: string, organizationId: string): Meter {
+    const key = keyOf(apiKeyId, organizationId)
+    const known = this.#strays.get(key)
+    if (known) return known
+    // More keys at once than this, in the seconds of a start, lose their limit for these seconds.
+    if (this.#strays.size >= maxStrays) this.#strays.clear()
+    const meter = unused(apiKeyId, organizationId)
+    this.#strays.set(key, meter)
+    return meter
+  }
+
+  /** The meter of a key that the index has by now. */
+  #comeIn(apiKeyId: string, organizationId: string): Meter {
+    if (this.#strays.size === 0) return unused(apiKeyId, organizationId)
+    const key = keyOf(apiKeyId, organizationId)
+    const meter = this.#strays.get(key)
+    this.#strays.delete(key)
+    return meter ?? unused(apiKeyId, organizationId)
+  }
+}
+
+function keyOf(apiKeyId: string, organizationId: string): string {
+  return `${organizationId}/${apiKeyId}`
+}
+
+function unused(apiKeyId: string, organizationId: string): Meter {
+  return { apiKeyId, organizationId, fullAt: 0, uses: 0, lastUsedAt: 0 }
 }

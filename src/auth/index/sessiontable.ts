@@ -19,6 +19,7 @@ export function sessionKey(digest: string): string {
 export class SessionTable {
   readonly #keys = new KeyTable(digestBytes)
   readonly #ids = new KeyTable(16)
+  readonly #idBytes = new Uint8Array(16)
   readonly #people = new People()
   readonly #free: number[] = []
   #slots = 0
@@ -56,8 +57,9 @@ export class SessionTable {
     const user = this.#user(slot)
     if (user === undefined) return undefined
     const kind: SessionKind = this.#isToken[slot] === 1 ? 'token' : 'browser'
+    this.#ids.read(slot, this.#idBytes)
     const state = {
-      id: uuidText(this.#ids.key(slot)),
+      id: uuidText(this.#idBytes),
       kind,
       user,
       authenticatedAt: this.#authenticatedAt[slot] as number,
