@@ -14,8 +14,8 @@ export interface Measured {
       { readonly keys: number; readonly medium: number; readonly large: number }
     >
   >
-  /** ES256 verifications a second, and nothing else. */
-  readonly bareVerify: number
+  /** ES256 verifications a second, and nothing else, beside each run of unseen tokens. */
+  readonly bareVerify: readonly number[]
   readonly slow: Latencies
   readonly fast: Latencies
 }
@@ -73,7 +73,7 @@ export function report(measured: Measured): number {
 }
 
 function goalsOf(
-  { lookUps, memory, bareVerify, slow, fast }: Measured,
+  { runs, lookUps, memory, bareVerify, slow, fast }: Measured,
   median: (name: string, of: (run: Run) => number) => number,
   ratio: (name: string) => number,
 ): readonly Goal[] {
@@ -93,7 +93,7 @@ function goalsOf(
     least(
       'G4',
       'ES256 tokens unseen, beside a bare verify',
-      median('unseen', ({ rate }) => rate) / bareVerify,
+      middle((runs['unseen'] ?? []).map(({ rate }, at) => rate / (bareVerify[at] ?? Number.NaN))),
       0.85,
     ),
     most(
