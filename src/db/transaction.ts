@@ -64,15 +64,10 @@ export async function writeInOrganization<T, const R extends readonly Reading<un
   readings?: R,
 ): Promise<T> {
   const wanted = readings ?? ([] as unknown as R)
-  const texts = [
-    'begin',
-    longest,
-    ...tenancy(organizationId),
-    `select set_config('cardea.actor', ${literal(actor)}, true)`,
-  ]
+  if (!isUuid(organizationId)) throw new TypeError('an organization id is a UUID')
+  const texts = ['begin', longest, acting(organizationId, actor)]
   return withClient(pool, async (client) => {
-    const all = [...texts, ...wanted.map(({ text }) => text)]
-    const results = (await client.query(all.join('; '))) as unknown as QueryResult[]
+    const results = await send(client, [...texts, ...wanted.map(({ text }) => text)])
     const read = decode(wanted, results.slice(texts.length))
     return finish(drizzle({ client }), (tx) => work(tx, ...read))
   })
@@ -108,8 +103,7 @@ export async function readInOrganization<const R extends readonly Reading<unknow
   const tenant = `select set_config('cardea.organization_id', coalesce((select id::text from cardea.find_organization(${owner})), ''), true)`
   const texts = ['begin read only', tenant, ...readings.map(({ text }) => text), 'commit']
   return withClient(pool, async (client) => {
-    const results = (await client.query(texts.join('; '))) as unknown as QueryResult[]
-    return decode(readings, results.slice(2))
+    return decode(readings, (await send(client, texts)).slice(2))
   })
 }
 
@@ -121,10 +115,7 @@ export async function readOrganization<const R extends readonly Reading<unknown>
 ): Promise<Read<R>> {
   const texts = ['begin read only', ...tenancy(organizationId), ...readings.map(({ text }) => text)]
   return withClient(pool, async (client) => {
-    const results = (await client.query(
-      [...texts, 'commit'].join('; '),
-    )) as unknown as QueryResult[]
-    return decode(readings, results.slice(2))
+    return decode(readings, (await send(client, [...texts, 'commit'])).slice(2))
   })
 }
 
@@ -140,7 +131,7 @@ export async function carryOutFor(pool: Pool, work: readonly TenantStatements[])
     ...tenancy(organizationId),
     ...statements,
   ])
-  await withClient(pool, (client) => client.query(['begin', ...texts, 'commit'].join('; ')))
+  await withClient(pool, (client) => send(client, ['begin', ...texts, 'commit']))
 }
 
 /**
@@ -164,6 +155,10 @@ function tenancy(organizationId: string): readonly [string] {
   return [`select set_config('cardea.organization_id', ${literal(organizationId)}, true)`]
 }
 
+function acting(organizationId: string, actor: string): string {
+  return `select set_config('cardea.organization_id', ${literal(organizationId)}, true), set_config('cardea.actor', ${literal(actor)}, true)`
+}
+
 /** Statements that an open transaction of one tenant carries out for another, and goes on as what it was. */
 export function asTenant(
   organizationId: string,
@@ -180,7 +175,7 @@ export async function carryOut<const R extends readonly Reading<unknown>[]>(
   readings: R,
 ): Promise<Read<R>> {
   const texts = [...statements, ...readings.map(({ text }) => text)]
-  const results = [await tx.$client.query(texts.join('; '))].flat()
+  const results = await send(tx.$client, texts)
   return decode(readings, results.slice(statements.length))
 }
 
@@ -194,7 +189,7 @@ export async function carryOutLast<const R extends readonly Reading<unknown>[]>(
   readings: R,
 ): Promise<Read<R>> {
   const texts = [...statements, ...readings.map(({ text }) => text), 'commit']
-  const results = [await tx.$client.query(texts.join('; '))].flat()
+  const results = await send(tx.$client, texts)
   over.add(tx)
   return decode(readings, results.slice(statements.length))
 }
@@ -235,7 +230,7 @@ async function begin<const R extends readonly Reading<unknown>[]>(
 ): Promise<Read<R>> {
   const texts = [
     ...(fence ? ['begin', longest] : ['begin read only']),
-    `select set_config('cardea.organization_id', ${literal(organizationId)}, true), set_config('cardea.actor', ${literal(actor)}, true)`,
+    acting(organizationId, actor),
     // The share lock lasts until the commit, so a new leader's epoch cannot slip in between this check and the write.
     ...(fence
       ? [
@@ -243,14 +238,20 @@ async function begin<const R extends readonly Reading<unknown>[]>(
         ]
       : []),
   ]
-  const all = [...texts, ...readings.map(({ text }) => text)]
-  const results = (await client.query(all.join('; '))) as unknown as QueryResult[]
+  const results = await send(client, [...texts, ...readings.map(({ text }) => text)])
   if (fence && results[texts.length - 1]?.rowCount !== 1) {
     throw new FencedError(
       `another operator leads installation ${fence.installation} since epoch ${fence.epoch}`,
     )
   }
   return decode(readings, results.slice(texts.length))
+}
+
+/** Sends statements in one message, and gives what each of them answered. */
+async function send(client: PoolClient, texts: readonly string[]): Promise<QueryResult[]> {
+  const results = (await client.query(texts.join('; '))) as unknown as QueryResult | QueryResult[]
+  // Out of the query, which outlives many minor collections: what it still held, each of them would copy while the checks wait.
+  return Array.isArray(results) ? results.splice(0) : [results]
 }
 
 function decode<const R extends readonly Reading<unknown>[]>(
