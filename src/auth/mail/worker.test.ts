@@ -70,7 +70,7 @@ test('what waits is taken a few at a time, without a rest between', async () => 
   expect(claims).toEqual([4, 4, 4])
 })
 
-test('an empty queue is looked at now and then, and at once when somebody says that something came', async () => {
+test('an empty queue is looked at now and then, and soon when somebody says that something came', async () => {
   worker.start()
   await pass(0)
   expect(claims).toHaveLength(1)
@@ -79,14 +79,26 @@ test('an empty queue is looked at now and then, and at once when somebody says t
   await pass(1)
   expect(claims).toHaveLength(2)
   worker.wake()
-  await pass(0)
+  await pass(25)
   expect(claims).toHaveLength(3)
+})
+
+test('whoever says it while others just have causes no look of their own', async () => {
+  worker.start()
+  await pass(0)
+  for (let at = 0; at < 25; at++) {
+    worker.wake()
+    await pass(1)
+  }
+  expect(claims).toHaveLength(2)
+  await pass(100)
+  expect(claims).toHaveLength(2)
 })
 
 test('what came during a look is seen by the next one', async () => {
   worker.start()
   worker.wake()
-  await pass(0)
+  await pass(25)
   expect(claims).toHaveLength(2)
 })
 

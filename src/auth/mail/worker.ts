@@ -20,6 +20,9 @@ export interface MailWorkerOptions {
   readonly backlogInterval: number
 }
 
+/** Milliseconds from a waking to the look: every request of people wakes, whether it wrote a mail or not, and a storm of them is one look. */
+const gathering = 25
+
 /** How mails end that never come to the server. */
 const dropping: ReadonlySet<MailOutcome> = new Set(['unwanted', 'expired'])
 
@@ -40,7 +43,7 @@ export class MailWorker {
     this.#options = options
   }
 
-  /** Has the queue looked at now. */
+  /** Has the queue looked at soon. */
   wake(): void {
     this.#woken.resolve()
   }
@@ -138,14 +141,13 @@ export class MailWorker {
   async #rest(milliseconds: number, wakeable: boolean): Promise<void> {
     const { promise: over, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, milliseconds)
+    let woken = false
     while (true) {
-      const woken = await Promise.race([
-        over.then(() => false),
-        this.#woken.promise.then(() => true),
-      ])
+      woken = await Promise.race([over.then(() => false), this.#woken.promise.then(() => true)])
       if (!woken || wakeable || this.#stopping) break
       this.#woken = Promise.withResolvers()
     }
     clearTimeout(timer)
+    if (woken && !this.#stopping) await new Promise((done) => setTimeout(done, gathering))
   }
 }
