@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
-import { Client } from 'pg'
 import { Alarm } from './alarm.ts'
+import { Client } from './client.ts'
 import type { DatabaseLog } from './pool.ts'
 import { type Position, serverIdentity, xmax } from './position.ts'
 

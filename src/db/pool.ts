@@ -1,4 +1,5 @@
 import { Pool } from 'pg'
+import { Client } from './client.ts'
 
 /** Where the database's troubles go: pino's shape, so that a logger fits as it is. */
 export interface DatabaseLog {
@@ -25,6 +26,7 @@ export interface PoolOptions {
  */
 export function openPool(options: PoolOptions): Pool {
   const pool = new Pool({
+    Client,
     connectionString: options.connectionString,
     application_name: options.applicationName,
     max: options.max ?? 10,

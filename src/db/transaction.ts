@@ -250,8 +250,7 @@ async function begin<const R extends readonly Reading<unknown>[]>(
 /** Sends statements in one message, and gives what each of them answered. */
 async function send(client: PoolClient, texts: readonly string[]): Promise<QueryResult[]> {
   const results = (await client.query(texts.join('; '))) as unknown as QueryResult | QueryResult[]
-  // Out of the query, which outlives many minor collections: what it still held, each of them would copy while the checks wait.
-  return Array.isArray(results) ? results.splice(0) : [results]
+  return Array.isArray(results) ? results : [results]
 }
 
 function decode<const R extends readonly Reading<unknown>[]>(

@@ -1,0 +1,54 @@
+import pg from 'pg'
+
+type Callback = (error: Error, result: unknown) => void
+
+/** What is called of the nine ways that pg declares. */
+const send = pg.Client.prototype.query as (
+  this: pg.Client,
+  config: unknown,
+  values: unknown,
+  callback: Callback,
+) => void
+
+/**
+ * pg's client, with promises and time limits of its own. With those of pg, V8 reaches each query from one that is long over, so
+ * that what ten queries left behind is copied, and not freed, whenever young garbage is collected: in a storm of sign-ins
+ * that stopped the process for 12 ms at a time, and without it stops it for 0.3.
+ */
+class PromptClient extends pg.Client {
+  /** Milliseconds. */
+  readonly #patience: number
+
+  /** @param config `query_timeout`: milliseconds in which a query is answered, or is rejected; 0: never */
+  constructor({ query_timeout: patience = 0, ...config }: pg.ClientConfig = {}) {
+    super(config)
+    this.#patience = patience
+  }
+
+  /** As pg has it, but for queries that are objects of the caller's. */
+  // biome-ignore lint/suspicious/noExplicitAny: pg declares nine ways to call it.
+  override query(config: any, values?: any, callback?: any): any {
+    if (typeof values === 'function') return this.#send(config, undefined, values as Callback)
+    if (callback) return this.#send(config, values, callback as Callback)
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    this.#send(config, values, (error, result) => (error ? reject(error) : resolve(result)))
+    return promise
+  }
+
+  #send(config: unknown, values: unknown, callback: Callback): void {
+    let over = false
+    const giveUp = (): void => {
+      over = true
+      callback(new Error('Query read timeout'), undefined)
+    }
+    const timer = this.#patience > 0 ? setTimeout(giveUp, this.#patience) : undefined
+    send.call(this, config, values, (error, result) => {
+      clearTimeout(timer)
+      // Whoever asked was told already that it took too long.
+      if (!over) callback(error, result)
+    })
+  }
+}
+
+export const Client: typeof pg.Client = PromptClient
+export type Client = pg.Client
