@@ -1,32 +1,56 @@
-/** A map of at most `max` entries that forgets the half that was not asked for lately when it is full, at no cost for each. */
+interface Entry<Value> {
+  value: Value
+  /** Whether it was asked for since the hand came by. */
+  asked: boolean
+}
+
+/**
+ * A map of at most `max` entries. When it is full it forgets one that was not asked for lately, for each that comes: the hand of a
+ * clock goes round, and takes the first that nobody asked for since its last round.
+ */
 export class RecentMap<Key, Value> {
-  readonly #half: number
-  #young = new Map<Key, Value>()
-  #old = new Map<Key, Value>()
+  readonly #max: number
+  readonly #entries = new Map<Key, Entry<Value>>()
+  #hand = this.#entries.entries()
 
   constructor(max: number) {
-    this.#half = Math.ceil(max / 2)
+    this.#max = max
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size
+    return this.#entries.size
   }
 
   get(key: Key): Value | undefined {
-    const young = this.#young.get(key)
-    if (young !== undefined) return young
-    const old = this.#old.get(key)
-    if (old === undefined) return undefined
-    this.#old.delete(key)
-    this.set(key, old)
-    return old
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    entry.asked = true
+    return entry.value
   }
 
   set(key: Key, value: Value): void {
-    if (this.#young.size >= this.#half && !this.#young.has(key)) {
-      this.#old = this.#young
-      this.#young = new Map()
+    const known = this.#entries.get(key)
+    if (known !== undefined) {
+      known.value = value
+      return
     }
-    this.#young.set(key, value)
+    if (this.#entries.size >= this.#max) this.#forgetOne()
+    this.#entries.set(key, { value, asked: false })
+  }
+
+  #forgetOne(): void {
+    for (;;) {
+      const { done, value } = this.#hand.next()
+      if (done) {
+        this.#hand = this.#entries.entries()
+        continue
+      }
+      const [key, entry] = value
+      if (!entry.asked) {
+        this.#entries.delete(key)
+        return
+      }
+      entry.asked = false
+    }
   }
 }

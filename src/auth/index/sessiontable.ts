@@ -15,7 +15,22 @@ export function sessionKey(digest: string): string {
   return digest.slice(0, digestBytes)
 }
 
-/** Sessions in columns of typed arrays: a million of them are some 80 MB, and nothing for the garbage collector to walk. */
+/** What a record has, each a number of 32 bits: one session is one place in memory, and a check waits for it once. */
+const field = {
+  /** Whose it is: where `#people` has them, from 1 on; 0: the slot is empty. */
+  user: 0,
+  /** Seconds and microseconds, as PostgreSQL knows them: two sign-ins within a second can be before and after a word that ends sessions. */
+  authenticatedAt: 1,
+  microseconds: 2,
+  /** Seconds, as the rest. */
+  expiresAt: 3,
+  lastSeenAt: 4,
+  /** Twice, and one more for a session of tokens. */
+  idleTimeout: 5,
+} as const
+const fields = 6
+
+/** Sessions in typed arrays: a million of them are some 75 MB, and nothing for the garbage collector to walk. */
 export class SessionTable {
   readonly #keys = new KeyTable(digestBytes)
   readonly #ids = new KeyTable(16)
@@ -23,15 +38,7 @@ export class SessionTable {
   readonly #people = new People()
   readonly #free: number[] = []
   #slots = 0
-  /** Whose it is: where `#people` has them, from 1 on; 0: the slot is empty. */
-  #users = new Uint32Array(firstSlots)
-  /** Milliseconds: two sign-ins within a second can be before and after a word that ends sessions. */
-  #authenticatedAt = new Float64Array(firstSlots)
-  /** Seconds, as all that follow. */
-  #expiresAt = new Uint32Array(firstSlots)
-  #lastSeenAt = new Uint32Array(firstSlots)
-  #idleTimeout = new Uint32Array(firstSlots)
-  #isToken = new Uint8Array(firstSlots)
+  #records = new Uint32Array(firstSlots * fields)
 
   get size(): number {
     return this.#keys.size
@@ -56,16 +63,17 @@ export class SessionTable {
   at(slot: number): SessionCredential | undefined {
     const user = this.#user(slot)
     if (user === undefined) return undefined
-    const kind: SessionKind = this.#isToken[slot] === 1 ? 'token' : 'browser'
     this.#ids.read(slot, this.#idBytes)
+    const idleTimeout = this.#get(slot, field.idleTimeout)
+    const kind: SessionKind = idleTimeout % 2 === 1 ? 'token' : 'browser'
     const state = {
       id: uuidText(this.#idBytes),
       kind,
       user,
-      authenticatedAt: this.#authenticatedAt[slot] as number,
-      lastSeenAt: (this.#lastSeenAt[slot] as number) * 1000,
-      idleTimeout: (this.#idleTimeout[slot] as number) * 1000,
-      expiresAt: (this.#expiresAt[slot] as number) * 1000,
+      authenticatedAt: this.#authenticatedAt(slot),
+      lastSeenAt: this.#get(slot, field.lastSeenAt) * 1000,
+      idleTimeout: Math.floor(idleTimeout / 2) * 1000,
+      expiresAt: this.#get(slot, field.expiresAt) * 1000,
     }
     return new SessionCredential(state, slot)
   }
@@ -73,7 +81,7 @@ export class SessionTable {
   /** When a session was last seen here, in seconds since the epoch; 0 when it is not here. */
   lastSeen(id: string): number {
     const slot = this.#ids.find(uuidBytes(id))
-    return slot < 0 ? 0 : (this.#lastSeenAt[slot] as number)
+    return slot < 0 ? 0 : this.#get(slot, field.lastSeenAt)
   }
 
   /** Puts a session in, in the place of what has its id or its digest. @param seen when it was last seen here, in seconds */
@@ -82,15 +90,19 @@ export class SessionTable {
     const id = uuidBytes(row.id)
     for (const former of [this.#keys.find(key), this.#ids.find(id)]) this.delete(former)
     const slot = this.#free.pop() ?? this.#slots++
-    if (slot >= this.#expiresAt.length) this.#grow()
+    if ((slot + 1) * fields > this.#records.length) this.#grow()
     this.#keys.add(key, slot)
     this.#ids.add(id, slot)
-    this.#users[slot] = this.#people.enter(user)
-    this.#authenticatedAt[slot] = row.authenticatedAt
-    this.#expiresAt[slot] = row.expiresAt / 1000
-    this.#lastSeenAt[slot] = Math.max(row.lastSeenAt / 1000, seen)
-    this.#idleTimeout[slot] = row.idleTimeout
-    this.#isToken[slot] = row.kind === 'token' ? 1 : 0
+    const { authenticatedAt } = row
+    const record = [
+      this.#people.enter(user),
+      authenticatedAt / 1000,
+      Math.round((authenticatedAt % 1000) * 1000),
+      row.expiresAt / 1000,
+      Math.max(row.lastSeenAt / 1000, seen),
+      row.idleTimeout * 2 + (row.kind === 'token' ? 1 : 0),
+    ]
+    this.#records.set(record, slot * fields)
   }
 
   /** Takes a session out. @returns its key, or undefined when it is not here */
@@ -106,7 +118,7 @@ export class SessionTable {
   delete(slot: number): void {
     const user = this.#user(slot)
     if (user === undefined) return
-    this.#users[slot] = 0
+    this.#put(slot, field.user, 0)
     this.#keys.delete(slot)
     this.#ids.delete(slot)
     this.#free.push(slot)
@@ -116,8 +128,9 @@ export class SessionTable {
   /** Takes out what is in a slot, if it is over for good. */
   sweep(slot: number, now: number): void {
     const seconds = now / 1000
-    const idleAt = (this.#lastSeenAt[slot] as number) + (this.#idleTimeout[slot] as number)
-    if ((this.#expiresAt[slot] as number) > seconds && idleAt + idleGrace > seconds) return
+    const idleTimeout = Math.floor(this.#get(slot, field.idleTimeout) / 2)
+    const idleAt = this.#get(slot, field.lastSeenAt) + idleTimeout
+    if (this.#get(slot, field.expiresAt) > seconds && idleAt + idleGrace > seconds) return
     this.delete(slot)
   }
 
@@ -126,29 +139,33 @@ export class SessionTable {
    * @param seconds since the epoch
    */
   touch({ slot, user, authenticatedAt }: SessionCredential, seconds: number): void {
-    if (this.#user(slot) !== user || this.#authenticatedAt[slot] !== authenticatedAt) return
-    if (seconds > (this.#lastSeenAt[slot] as number)) this.#lastSeenAt[slot] = seconds
+    if (this.#user(slot) !== user || this.#authenticatedAt(slot) !== authenticatedAt) return
+    if (seconds > this.#get(slot, field.lastSeenAt)) this.#put(slot, field.lastSeenAt, seconds)
+  }
+
+  #authenticatedAt(slot: number): number {
+    return (
+      this.#get(slot, field.authenticatedAt) * 1000 + this.#get(slot, field.microseconds) / 1000
+    )
   }
 
   #user(slot: number): User | undefined {
-    return this.#people.at(this.#users[slot] as number)
+    return this.#people.at(this.#get(slot, field.user))
+  }
+
+  #get(slot: number, at: number): number {
+    return this.#records[slot * fields + at] as number
+  }
+
+  #put(slot: number, at: number, value: number): void {
+    this.#records[slot * fields + at] = value
   }
 
   #grow(): void {
-    const larger = <Column extends Float64Array | Uint32Array | Uint8Array>(
-      column: Column,
-      make: (length: number) => Column,
-    ): Column => {
-      const grown = make(moreSlots(column.length))
-      grown.set(column)
-      return grown
-    }
-    this.#users = larger(this.#users, (length) => new Uint32Array(length))
-    this.#authenticatedAt = larger(this.#authenticatedAt, (length) => new Float64Array(length))
-    this.#expiresAt = larger(this.#expiresAt, (length) => new Uint32Array(length))
-    this.#lastSeenAt = larger(this.#lastSeenAt, (length) => new Uint32Array(length))
-    this.#idleTimeout = larger(this.#idleTimeout, (length) => new Uint32Array(length))
-    this.#isToken = larger(this.#isToken, (length) => new Uint8Array(length))
+    const slots = this.#records.length / fields
+    const larger = new Uint32Array(moreSlots(slots) * fields)
+    larger.set(this.#records)
+    this.#records = larger
   }
 }
 

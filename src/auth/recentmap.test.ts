@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { RecentMap } from './recentmap.ts'
+
+test('what was set is found, and the latest of it', () => {
+  const map = new RecentMap<string, number>(3)
+  map.set('a', 1)
+  map.set('a', 2)
+  expect([map.get('a'), map.get('b'), map.size]).toEqual([2, undefined, 1])
+})
+
+test('it never has more than it may, and what is asked for again and again stays', () => {
+  const map = new RecentMap<number, number>(100)
+  for (let n = 0; n < 50; n++) map.set(n, n)
+  for (let n = 50; n < 10_000; n++) {
+    map.set(n, n)
+    for (let kept = 0; kept < 50; kept++) expect(map.get(kept)).toBe(kept)
+    expect(map.size).toBeLessThanOrEqual(100)
+  }
+})
+
+test('what nobody asks for goes, the eldest first', () => {
+  const map = new RecentMap<number, number>(3)
+  for (let n = 0; n < 5; n++) map.set(n, n)
+  expect([0, 1, 2, 3, 4].filter((n) => map.get(n) !== undefined)).toEqual([2, 3, 4])
+})
+
+test('where all were asked for, one goes all the same', () => {
+  const map = new RecentMap<number, number>(3)
+  for (let n = 0; n < 3; n++) map.set(n, n)
+  for (let n = 0; n < 3; n++) map.get(n)
+  map.set(3, 3)
+  expect(map.size).toBe(3)
+  expect(map.get(3)).toBe(3)
+})
