@@ -81,12 +81,15 @@ export async function startAuth(
   return startProgram(replica.name, 'auth.ts', settings, replica, watcher)
 }
 
-/** As in the chart: what the operator needs at its start would otherwise stay its memory. */
-const SMALL = ['--max-semi-space-size=8']
+/** As in the chart: the operator would keep what its start needs, and the auth service stop for longer when garbage is collected. */
+const YOUNG_GENERATION = {
+  'operator.ts': '--max-semi-space-size=8',
+  'auth.ts': '--max-semi-space-size=4',
+} as const
 
 async function startProgram(
   name: string,
-  script: string,
+  script: keyof typeof YOUNG_GENERATION,
   settings: Readonly<Record<string, string>>,
   ports: OperatorPorts | AuthReplica,
   watcher: Watcher,
@@ -94,7 +97,7 @@ async function startProgram(
   const daemon = startDaemon({
     name,
     command: process.execPath,
-    args: [...(script === 'operator.ts' ? SMALL : []), path.join(ROOT, 'src', 'main', script)],
+    args: [YOUNG_GENERATION[script], path.join(ROOT, 'src', 'main', script)],
     cwd: ROOT,
     env: { ...process.env, ...settings },
     logFile: path.join(place.logs, `${name}.log`),

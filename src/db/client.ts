@@ -2,14 +2,6 @@ import pg from 'pg'
 
 type Callback = (error: Error, result: unknown) => void
 
-/** What is called of the nine ways that pg declares. */
-const send = pg.Client.prototype.query as (
-  this: pg.Client,
-  config: unknown,
-  values: unknown,
-  callback: Callback,
-) => void
-
 /**
  * pg's client, with promises and time limits of its own. With those of pg, V8 reaches each query from one that is long over, so
  * that what ten queries left behind is copied, and not freed, whenever young garbage is collected: in a storm of sign-ins
@@ -26,23 +18,27 @@ class PromptClient extends pg.Client {
   }
 
   /** As pg has it, but for queries that are objects of the caller's. */
-  // biome-ignore lint/suspicious/noExplicitAny: pg declares nine ways to call it.
-  override query(config: any, values?: any, callback?: any): any {
+  override query(config: unknown, values?: unknown, callback?: unknown): never {
+    return this.#query(config, values, callback) as never
+  }
+
+  #query(config: unknown, values: unknown, callback: unknown): Promise<unknown> | undefined {
     if (typeof values === 'function') return this.#send(config, undefined, values as Callback)
-    if (callback) return this.#send(config, values, callback as Callback)
+    if (callback !== undefined) return this.#send(config, values, callback as Callback)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     this.#send(config, values, (error, result) => (error ? reject(error) : resolve(result)))
     return promise
   }
 
-  #send(config: unknown, values: unknown, callback: Callback): void {
+  #send(config: unknown, values: unknown, callback: Callback): undefined {
     let over = false
     const giveUp = (): void => {
       over = true
       callback(new Error('Query read timeout'), undefined)
     }
     const timer = this.#patience > 0 ? setTimeout(giveUp, this.#patience) : undefined
-    send.call(this, config, values, (error, result) => {
+    // Of the nine ways that pg declares to call it, all come to this one.
+    super.query(config as string, values as unknown[], (error: Error, result: unknown) => {
       clearTimeout(timer)
       // Whoever asked was told already that it took too long.
       if (!over) callback(error, result)

@@ -54,3 +54,33 @@ test('a connection that ends while it is idle is said to have ended, and replace
   expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   await pool.end()
 })
+
+test('a query that takes too long is rejected, its connection given up, and its answer comes to nobody', async () => {
+  const pool = openPool({
+    connectionString: database.operatorUrl,
+    applicationName: 'pool-test',
+    log,
+    max: 1,
+    queryTimeout: 300,
+  })
+  await expect(pool.query('select pg_sleep(1)')).rejects.toThrow('Query read timeout')
+  expect((await pool.query('select 2 as two')).rows).toEqual([{ two: 2 }])
+  const client = await pool.connect()
+  await expect(client.query('select pg_sleep(0.5)')).rejects.toThrow('Query read timeout')
+  // The same connection, as soon as it is free: each answer is that of its own question.
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  expect((await client.query('select $1::int as three', [3])).rows).toEqual([{ three: 3 }])
+  client.release()
+  await pool.end()
+})
+
+test('a query that fails is rejected, and the next one is answered', async () => {
+  const pool = open()
+  const client = await pool.connect()
+  await expect(client.query('select nonsense')).rejects.toThrow('"nonsense" does not exist')
+  client.release()
+  expect((await pool.query({ text: 'select $1::text as word', values: ['x'] })).rows).toEqual([
+    { word: 'x' },
+  ])
+  await pool.end()
+})

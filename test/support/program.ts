@@ -68,7 +68,8 @@ export async function launchAuth(options: {
     CARDEA_DRAIN_DELAY: '0s',
     ...options.settings,
   }
-  return launch('auth.ts', { name, directory, settings, ...(prefix && { prefix }) })
+  const nodeOptions = ['--max-semi-space-size=4']
+  return launch('auth.ts', { name, directory, settings, nodeOptions, ...(prefix && { prefix }) })
 }
 
 async function launch(

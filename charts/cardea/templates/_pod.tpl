@@ -61,7 +61,8 @@ image: {{ printf "%s@%s" $image.repository $image.digest }}
 image: {{ printf "%s:%s" $image.repository (default .root.Chart.AppVersion $image.tag) }}
 {{- end }}
 imagePullPolicy: {{ $image.pullPolicy }}
-args: [{{ if eq .component "operator" }}--max-semi-space-size=8, {{ end }}dist/main/{{ .component }}.js]
+{{- $youngGeneration := get (dict "operator" "--max-semi-space-size=8, " "auth" "--max-semi-space-size=4, ") .component }}
+args: [{{ $youngGeneration }}dist/main/{{ .component }}.js]
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true

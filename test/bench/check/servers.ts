@@ -8,7 +8,7 @@ import { freePort } from '../../../hack/local/port.ts'
 const serverCore = 0
 export const loadCore = 1
 
-/** A young generation that holds a few thousand requests: a larger one makes nothing faster and stays as memory. */
+/** As in the chart. */
 const authFlags = ['--max-semi-space-size=4']
 
 export interface Server {
