@@ -24,6 +24,18 @@ test('what nobody asks for goes, the eldest first', () => {
   expect([0, 1, 2, 3, 4].filter((n) => map.get(n) !== undefined)).toEqual([2, 3, 4])
 })
 
+test('what comes when it is full of what is dead is kept for as long as it is asked for', () => {
+  const map = new RecentMap<string, number>(1000)
+  for (let n = 0; n < 1000; n++) map.set(`dead-${n}`, n)
+  for (let round = 0; round < 3; round++) for (let n = 0; n < 1000; n++) map.get(`dead-${n}`)
+  let found = 0
+  for (let n = 0; n < 500; n++) {
+    map.set(`new-${n}`, n)
+    if (n >= 5 && map.get(`new-${n - 5}`) !== undefined) found++
+  }
+  expect(found).toBe(495)
+})
+
 test('where all were asked for, one goes all the same', () => {
   const map = new RecentMap<number, number>(3)
   for (let n = 0; n < 3; n++) map.set(n, n)

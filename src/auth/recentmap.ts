@@ -4,9 +4,12 @@ interface Entry<Value> {
   asked: boolean
 }
 
+/** Entries that the hand looks at for one that comes: nobody waits for a whole round. */
+const steps = 64
+
 /**
  * A map of at most `max` entries. When it is full it forgets one that was not asked for lately, for each that comes: the hand of a
- * clock goes round, and takes the first that nobody asked for since its last round.
+ * clock goes round, and takes the first that nobody asked for since it came by, or, after some steps, whichever it is at.
  */
 export class RecentMap<Key, Value> {
   readonly #max: number
@@ -35,22 +38,24 @@ export class RecentMap<Key, Value> {
       return
     }
     if (this.#entries.size >= this.#max) this.#forgetOne()
-    this.#entries.set(key, { value, asked: false })
+    // As if it was asked for: else what came last, which the hand meets next, would go first.
+    this.#entries.set(key, { value, asked: true })
   }
 
   #forgetOne(): void {
-    for (;;) {
+    for (let step = 1; ; ) {
       const { done, value } = this.#hand.next()
       if (done) {
         this.#hand = this.#entries.entries()
         continue
       }
       const [key, entry] = value
-      if (!entry.asked) {
+      if (!entry.asked || step === steps) {
         this.#entries.delete(key)
         return
       }
       entry.asked = false
+      step++
     }
   }
 }

@@ -2,6 +2,11 @@ import pg from 'pg'
 
 type Callback = (error: Error, result: unknown) => void
 
+/** Where pg keeps the limit. */
+interface Limited {
+  readonly connectionParameters: { query_timeout: unknown }
+}
+
 /**
  * pg's client, with promises and time limits of its own. With those of pg, V8 reaches each query from one that is long over, so
  * that what ten queries left behind is copied, and not freed, whenever young garbage is collected: in a storm of sign-ins
@@ -11,18 +16,27 @@ class PromptClient extends pg.Client {
   /** Milliseconds. */
   readonly #patience: number
 
-  /** @param config `query_timeout`: milliseconds in which a query is answered, or is rejected; 0: never */
-  constructor({ query_timeout: patience = 0, ...config }: pg.ClientConfig = {}) {
+  /** @param config `query_timeout`, wherever it says so: milliseconds in which a query is answered, or is rejected; 0: never */
+  constructor(config?: string | pg.ClientConfig) {
     super(config)
-    this.#patience = patience
+    const { connectionParameters } = this as unknown as Limited
+    this.#patience = Number(connectionParameters.query_timeout) || 0
+    connectionParameters.query_timeout = 0
   }
 
-  /** As pg has it, but for queries that are objects of the caller's. */
+  /**
+   * As pg has it, but for queries that are objects of the caller's.
+   * @throws TypeError for those
+   */
   override query(config: unknown, values?: unknown, callback?: unknown): never {
     return this.#query(config, values, callback) as never
   }
 
   #query(config: unknown, values: unknown, callback: unknown): Promise<unknown> | undefined {
+    const isText = typeof config === 'string'
+    if (!isText && typeof (config as { text?: unknown } | null)?.text !== 'string') {
+      throw new TypeError('a query is a text, or an object that has one')
+    }
     if (typeof values === 'function') return this.#send(config, undefined, values as Callback)
     if (callback !== undefined) return this.#send(config, values, callback as Callback)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()

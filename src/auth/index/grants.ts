@@ -23,6 +23,7 @@ export interface Role {
   readonly permissions: readonly string[]
 }
 
+const maxSets = 256
 /** Looking through this many names is as fast as finding one among more. */
 const fewNames = 64
 
@@ -34,7 +35,7 @@ export class Grants {
   readonly #roles: readonly Role[]
   readonly #owners: readonly string[]
   /** By the roles' names: most who belong to an organization have the same few. */
-  readonly #sets = new SmallMap<RoleSet>()
+  #sets = new SmallMap<RoleSet>()
 
   /** @param owners addresses of those who own the organization without a binding */
   constructor(
@@ -79,11 +80,12 @@ export class Grants {
     const given = bindings.filter(
       (binding) => binding.projectId === undefined || binding.projectId === projectId,
     )
-    // No name that PostgreSQL keeps has a NUL in it.
-    const names = given.map(({ role }) => role).join('\0')
+    // No name that PostgreSQL keeps has a NUL in it; and one that is empty is not none.
+    const names = given.map(({ role }) => `${role}\0`).join('')
     let set = this.#sets.get(names)
     if (set === undefined) {
       set = this.#setOf(given.map(({ role }) => role))
+      if (this.#sets.size >= maxSets) this.#sets = new SmallMap()
       this.#sets.set(names, set)
     }
     return set

@@ -8,7 +8,8 @@ const manySlots = 65_536
  * by growing does, so what is large grows in few steps.
  */
 export function moreSlots(slots: number): number {
-  return slots * (slots < manySlots ? 2 : 16)
+  if (slots < manySlots) return slots * 2
+  return slots * (slots === manySlots ? 16 : 4)
 }
 
 /**
