@@ -24,7 +24,8 @@ interface Verified {
   readonly keyId: string
 }
 
-const maxVerified = 20_000
+/** Of each half a kilobyte. Half as many can be in use before those in use begin to take each other's room. */
+const maxVerified = 40_000
 const maxRefused = 20_000
 /** Verifications that wait at once. Each takes a thread for a tenth of a millisecond: a flood of forged tokens has the others wait some fifty, and turns nobody away before. */
 const maxUnderWay = 2048
