@@ -54,11 +54,18 @@ export type KeyManagementCode =
 export class KeyManagementError extends Error {
   override readonly name = 'KeyManagementError'
   readonly code: KeyManagementCode
+  /** It was not even asked, and will be in so many milliseconds. */
+  readonly again: number | undefined
 
   /** @param message for people: names the key and what to do, never key material */
-  constructor(code: KeyManagementCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: KeyManagementCode,
+    message: string,
+    options: ErrorOptions & { readonly again?: number } = {},
+  ) {
     super(message, options)
     this.code = code
+    this.again = options.again
   }
 
   /** Whether the same may succeed a little later without anybody doing anything. */

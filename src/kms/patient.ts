@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { Circuit } from './circuit.ts'
 import { type KeyManagement, KeyManagementError } from './keymanagement.ts'
 
 export interface Patience {
@@ -8,7 +9,7 @@ export interface Patience {
   readonly attempt: number
   /** Milliseconds: the first wait is at most `first`, each next at most twice the one before, up to `most`. */
   readonly backOff: { readonly first: number; readonly most: number }
-  /** After so many failed operations in a row nothing is sent for `coolDown` milliseconds. */
+  /** After so many failed operations in a row nothing is sent for `coolDown` milliseconds, and then one at a time. */
   readonly failures: number
   readonly coolDown: number
   /** From 0 up to 1. */
@@ -26,45 +27,44 @@ const usual: Patience = {
 
 /**
  * A key manager that is asked again while its trouble passes: with full jitter, so that a thousand passes do not come back
- * at once, and within a deadline. One that does not answer at all is left alone for a while, and whoever asks meanwhile
- * hears so at once.
+ * at once, and within a deadline. One that does not answer at all is left alone for a while: whoever asks meanwhile hears
+ * so at once, and when to come back.
  */
 export function patient(kms: KeyManagement, patience: Partial<Patience> = {}): KeyManagement {
   const { deadline, attempt, backOff, failures, coolDown, random } = { ...usual, ...patience }
-  let failed = 0
-  let closedUntil = Number.NEGATIVE_INFINITY
+  const now = () => performance.now()
+  const circuit = new Circuit({ failures, coolDown, trial: deadline, now })
 
-  const endure = async <T>(
-    operation: (signal: AbortSignal) => Promise<T>,
-    signal?: AbortSignal,
-  ): Promise<T> => {
-    if (performance.now() < closedUntil) throw leftAlone(kms)
-    const over = performance.now() + deadline
+  const repeat = async <T>(operation: Operation<T>, signal?: AbortSignal): Promise<T> => {
+    const over = now() + deadline
     const given = signal ? [signal] : []
     for (let most = backOff.first; ; most = Math.min(most * 2, backOff.most)) {
-      const left = over - performance.now()
+      const limit = Math.ceil(Math.max(1, Math.min(attempt, over - now())))
       try {
-        const result = await operation(
-          AbortSignal.any([
-            ...given,
-            AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(attempt, left)))),
-          ]),
-        )
-        failed = 0
-        return result
+        return await operation(AbortSignal.any([...given, AbortSignal.timeout(limit)]))
       } catch (error) {
-        if (!(error instanceof KeyManagementError) || !error.passes) throw error
-        if (signal?.aborted) throw error
+        if (!isPassing(error) || signal?.aborted) throw error
         const pause = random() * most
-        if (performance.now() + pause >= over) {
-          failed += 1
-          if (failed >= failures) closedUntil = performance.now() + coolDown
-          throw error
-        }
+        if (now() + pause >= over) throw error
         await wait(pause, undefined, { ...(signal && { signal }) }).catch(() => {
           throw error
         })
       }
+    }
+  }
+
+  const endure = async <T>(operation: Operation<T>, signal?: AbortSignal): Promise<T> => {
+    const left = circuit.enter()
+    if (left > 0) throw leftAlone(kms, left + random() * coolDown)
+    try {
+      const result = await repeat(operation, signal)
+      circuit.answered()
+      return result
+    } catch (error) {
+      if (!isPassing(error)) circuit.answered()
+      else if (signal?.aborted) circuit.abandoned()
+      else circuit.failed()
+      throw error
     }
   }
 
@@ -79,9 +79,16 @@ export function patient(kms: KeyManagement, patience: Partial<Patience> = {}): K
   }
 }
 
-function leftAlone({ provider }: KeyManagement): KeyManagementError {
+type Operation<T> = (signal: AbortSignal) => Promise<T>
+
+function isPassing(error: unknown): boolean {
+  return error instanceof KeyManagementError && error.passes
+}
+
+function leftAlone({ provider }: KeyManagement, again: number): KeyManagementError {
   return new KeyManagementError(
     'unreachable',
     `the ${provider} key manager did not answer and is left alone for a few seconds`,
+    { again },
   )
 }

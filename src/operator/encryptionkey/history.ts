@@ -72,7 +72,7 @@ export class ProbeHistory {
     const found = await probe(this.#keyring, reference, { namespace, name }, context.signal)
     const reason = 'reason' in found ? found.reason : undefined
     this.#observer.probed(namespace, name, (performance.now() - started) / 1000, reason)
-    const failures = reason === undefined ? 0 : (former?.failures ?? 0) + 1
+    const failures = failuresAfter(found, former?.failures ?? 0)
     this.#entries.set(objectKey(key), { failures, at, generation, requested, found })
     return found
   }
@@ -80,16 +80,23 @@ export class ProbeHistory {
   /** When the key is to be probed next. */
   nextAt(key: EncryptionKey, now: Date): Date {
     const { every, again } = this.#intervals
-    const failures = this.#entries.get(objectKey(key))?.failures ?? 0
+    const { failures = 0, found } = this.#entries.get(objectKey(key)) ?? {}
     const wait =
       failures === 0
         ? jittered(every, this.#random)
         : backoff(failures - 1, { base: again, max: every }, this.#random)
-    return new Date(now.getTime() + wait)
+    const leftAlone = found && 'reason' in found ? found.again : undefined
+    return new Date(now.getTime() + (leftAlone ?? wait))
   }
 
   forget(key: EncryptionKey): void {
     this.#entries.delete(objectKey(key))
     this.#observer.forgotten(key.metadata.namespace, key.metadata.name)
   }
+}
+
+/** In a row. One that never reached the key is none, and makes nobody wait longer. */
+function failuresAfter(found: KeyDescription | Trouble, former: number): number {
+  if (!('reason' in found)) return 0
+  return found.again === undefined ? former + 1 : former
 }

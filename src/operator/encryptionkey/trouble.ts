@@ -6,6 +6,8 @@ export interface Trouble {
   readonly reason: Reason
   readonly message: string
   readonly passes: boolean
+  /** The key was not even asked, and will be in so many milliseconds. */
+  readonly again?: number | undefined
 }
 
 type Remedies = Readonly<Record<KeyManagementCode, readonly [reason: Reason, remedy: string]>>
@@ -36,7 +38,8 @@ const remedies: Remedies = {
  */
 export function troubleOf(error: KeyManagementError, own: Partial<Remedies> = {}): Trouble {
   const [reason, remedy] = own[error.code] ?? remedies[error.code]
-  return { reason, message: `${sentence(error.message)}: ${remedy}.`, passes: error.passes }
+  const message = `${sentence(error.message)}: ${remedy}.`
+  return { reason, message, passes: error.passes, again: error.again }
 }
 
 function sentence(text: string): string {
