@@ -68,11 +68,10 @@ export class Meters {
 
   /** The meter of a key that the index has by now. */
   #comeIn(apiKeyId: string, organizationId: string): Meter {
-    if (this.#strays.size === 0) return unused(apiKeyId, organizationId)
     const key = keyOf(apiKeyId, organizationId)
-    const meter = this.#strays.get(key)
+    const meter = this.#strays.get(key) ?? unused(apiKeyId, organizationId)
     this.#strays.delete(key)
-    return meter ?? unused(apiKeyId, organizationId)
+    return meter
   }
 }
 

@@ -19,8 +19,9 @@ export interface OpenLoopOptions {
   readonly rate: number
   readonly seconds: number
   /**
-   * Whether it leaves its core to others between requests, and counts from when each was sent: where something else is asked
-   * from the same core, whoever spins waits for it, and would count that.
+   * Whether it leaves its core to others between requests, and counts from when each was sent, or from when it was due where the
+   * server kept all connections busy: where something else is asked from the same core, whoever spins waits for it, and would
+   * count that.
    */
   readonly rests?: boolean
 }
@@ -54,17 +55,18 @@ export async function openLoop(options: OpenLoopOptions): Promise<Latencies> {
   const interval = 1000 / options.rate
   const start = performance.now()
   let sent = 0
+  let held = false
   while (latencies.length < total) {
     const now = performance.now()
     for (; sent < total && start + sent * interval <= now; sent++) {
       const line = idle.pop()
       // All are busy: it is due all the same, and is sent as soon as one is free.
+      held ||= line === undefined
       if (line === undefined) break
-      line.send(
-        requestOf(options, sent),
-        options.rests ? performance.now() : start + sent * interval,
-      )
+      const due = start + sent * interval
+      line.send(requestOf(options, sent), options.rests && !held ? performance.now() : due)
     }
+    if (idle.length > 0) held = false
     await new Promise((resolve) => {
       if (options.rests) setTimeout(resolve, 1)
       else setImmediate(resolve)

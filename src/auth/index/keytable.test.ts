@@ -1,0 +1,30 @@
+import { hash } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { KeyTable, moreSlots } from './keytable.ts'
+
+const keyOf = (n: number) => hash('sha256', `key ${n}`, 'latin1').slice(0, 16)
+
+test('keys are found, read and taken out, also after the table has grown to many', () => {
+  const table = new KeyTable(16)
+  const count = 70_000
+  for (let n = 0; n < count; n++) table.add(keyOf(n), n)
+  for (let n = 0; n < count; n += 2) table.delete(n)
+  expect(table.size).toBe(count / 2)
+  const bytes = new Uint8Array(16)
+  for (let n = 0; n < count; n += 1001) {
+    expect(table.find(keyOf(n))).toBe(n % 2 === 0 ? -1 : n)
+    expect(table.key(n)).toBe(keyOf(n))
+    table.read(n, bytes)
+    expect(Buffer.from(bytes).toString('latin1')).toBe(keyOf(n))
+  }
+})
+
+test('a key of another size is refused', () => {
+  expect(() => new KeyTable(16).find('short')).toThrow(RangeError)
+})
+
+test('room is made in steps that double while they are small, and leave little behind once they are not', () => {
+  const sizes = [32]
+  while (sizes.length < 15) sizes.push(moreSlots(sizes.at(-1) ?? 0))
+  expect(sizes.slice(-4)).toEqual([65_536, 1_048_576, 4_194_304, 16_777_216])
+})
