@@ -3,6 +3,7 @@ import { type Daemon, startDaemon, untilReady } from './daemon.ts'
 import type { DatabaseUrls } from './database.ts'
 import type { Kms } from './kms.ts'
 import type { Mail } from './mail.ts'
+import { nodeFlags } from './nodeflags.ts'
 import { place, ROOT } from './place.ts'
 
 /** What is told when a part starts and when it ends unasked. */
@@ -51,7 +52,7 @@ export async function startOperator(
     ...kms.settings,
     CARDEA_METRICS_LISTEN: `127.0.0.1:${ports.metrics}`,
   }
-  return startProgram('operator', 'operator.ts', settings, ports, watcher)
+  return startProgram('operator', 'operator', settings, ports, watcher)
 }
 
 /**
@@ -78,18 +79,12 @@ export async function startAuth(
     // No load balancer has to notice that it goes.
     CARDEA_DRAIN_DELAY: '0s',
   }
-  return startProgram(replica.name, 'auth.ts', settings, replica, watcher)
+  return startProgram(replica.name, 'auth', settings, replica, watcher)
 }
-
-/** As in the chart: the operator would keep what its start needs, and the auth service stop for longer when garbage is collected. */
-const YOUNG_GENERATION = {
-  'operator.ts': '--max-semi-space-size=8',
-  'auth.ts': '--max-semi-space-size=4',
-} as const
 
 async function startProgram(
   name: string,
-  script: keyof typeof YOUNG_GENERATION,
+  part: keyof typeof nodeFlags,
   settings: Readonly<Record<string, string>>,
   ports: OperatorPorts | AuthReplica,
   watcher: Watcher,
@@ -97,7 +92,7 @@ async function startProgram(
   const daemon = startDaemon({
     name,
     command: process.execPath,
-    args: [YOUNG_GENERATION[script], path.join(ROOT, 'src', 'main', script)],
+    args: [...nodeFlags[part], path.join(ROOT, 'src', 'main', `${part}.ts`)],
     cwd: ROOT,
     env: { ...process.env, ...settings },
     logFile: path.join(place.logs, `${name}.log`),

@@ -8,9 +8,9 @@ interface Limited {
 }
 
 /**
- * pg's client, with promises and time limits of its own. With those of pg, V8 reaches each query from one that is long over, so
- * that what ten queries left behind is copied, and not freed, whenever young garbage is collected: in a storm of sign-ins
- * that stopped the process for 12 ms at a time, and without it stops it for 0.3.
+ * pg's client, with promises and time limits of its own. With those of pg, what a query leaves behind is copied, and not freed,
+ * whenever young garbage is collected: in a storm of sign-ins that stopped the process for 12 ms at a time, and without it stops
+ * it for 0.3 (docs/adr/0020).
  */
 class PromptClient extends pg.Client {
   /** Milliseconds. */

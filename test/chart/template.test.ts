@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { describe, expect, inject, test } from 'vitest'
+import { nodeFlags } from '../../hack/local/nodeflags.ts'
 import { kinds } from '../../src/api/v1alpha1/kinds.ts'
 import { chart, find, notes, type Rendered, render, type Values, workloads } from './helm.ts'
 import { installations } from './values.ts'
@@ -54,6 +55,15 @@ describe.each(Object.entries(installations))('with %s', (_, values) => {
     }
     const accounts = objects().filter(({ kind }) => kind === 'ServiceAccount')
     for (const account of accounts) expect(account['automountServiceAccountToken']).toBe(false)
+  })
+
+  test('the programs run with the flags that they are tested with', () => {
+    for (const workload of workloads(objects())) {
+      const component = workload.metadata.labels['app.kubernetes.io/component']
+      const flags: readonly string[] = nodeFlags[component as keyof typeof nodeFlags] ?? []
+      const [{ args }] = workload['spec'].template.spec.containers
+      expect(args).toEqual([...flags, `dist/main/${component}.js`])
+    }
   })
 
   test('no Secret is rendered, and no pod reads a Secret of another part', () => {

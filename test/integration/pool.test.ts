@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openPool } from '../../src/db/pool.ts'
 import { eventually } from '../support/kube.ts'
 import { query, type TestDatabase, testDatabase } from '../support/postgres.ts'
+import type { QueryHeapTask } from '../support/queryheap.ts'
 
 let database: TestDatabase
 const warnings: string[] = []
@@ -83,4 +86,21 @@ test('a query that fails is rejected, and the next one is answered', async () =>
     { word: 'x' },
   ])
   await pool.end()
+})
+
+/** Bytes by which thousands of queries let the old generation grow. */
+async function growth(of: QueryHeapTask['of']): Promise<number> {
+  const worker = new Worker(new URL('../support/queryheap.ts', import.meta.url), {
+    workerData: { of, connectionString: database.operatorUrl } satisfies QueryHeapTask,
+    // Sixteen for each semi-space, as Node has it where there is memory.
+    resourceLimits: { maxYoungGenerationSizeMb: 48 },
+  })
+  const [grown] = await once(worker, 'message')
+  return grown as number
+}
+
+test('what queries leave behind dies young, which it does not with a promise and a time limit of pg (docs/adr/0020)', async () => {
+  const mebibyte = 2 ** 20
+  expect(await growth('pg')).toBeGreaterThan(8 * mebibyte)
+  expect(await growth('cardea')).toBeLessThan(4 * mebibyte)
 })

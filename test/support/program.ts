@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Daemon, startDaemon, untilReady } from '../../hack/local/daemon.ts'
+import { nodeFlags } from '../../hack/local/nodeflags.ts'
 import { ROOT } from '../../hack/local/place.ts'
 import { freePort } from '../../hack/local/port.ts'
 
@@ -46,10 +47,8 @@ export async function launchOperator(options: {
     CARDEA_IDENTITY: name,
     ...options.settings,
   }
-  // As the chart does: the young generation grows to what a start-up needs, and stays so.
-  const nodeOptions = ['--max-semi-space-size=8']
   const script = programs === undefined ? 'operator.ts' : path.join(programs, 'main/operator.js')
-  return launch(script, { name, directory, settings, nodeOptions })
+  return launch(script, { name, directory, settings, nodeOptions: nodeFlags.operator })
 }
 
 /** Starts an auth service; does not wait for it. */
@@ -68,7 +67,7 @@ export async function launchAuth(options: {
     CARDEA_DRAIN_DELAY: '0s',
     ...options.settings,
   }
-  const nodeOptions = ['--max-semi-space-size=4']
+  const nodeOptions = nodeFlags.auth
   return launch('auth.ts', { name, directory, settings, nodeOptions, ...(prefix && { prefix }) })
 }
 

@@ -2,14 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { type Daemon, startDaemon, untilReady } from '../../../hack/local/daemon.ts'
+import { nodeFlags } from '../../../hack/local/nodeflags.ts'
 import { freePort } from '../../../hack/local/port.ts'
 
 /** The core of whatever is measured. What measures, PostgreSQL included, has the other one. */
 const serverCore = 0
 export const loadCore = 1
-
-/** As in the chart. */
-const authFlags = ['--max-semi-space-size=4']
 
 export interface Server {
   readonly daemon: Daemon
@@ -34,7 +32,7 @@ export async function startAuthService(
   const server = await start(
     name,
     directory,
-    [...authFlags, path.join(programs, 'main', 'auth.js')],
+    [...nodeFlags.auth, path.join(programs, 'main', 'auth.js')],
     {
       CARDEA_DATABASE_URL: databaseUrl,
       CARDEA_METRICS_LISTEN: probes,
