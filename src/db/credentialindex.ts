@@ -127,6 +127,23 @@ const sessionColumns = `organization_id as "organizationId", id, user_id as "use
 const accessTokenColumns = 'organization_id as "organizationId", jti as id'
 
 /** @param ids the records to load; all when left out, here and below */
+/** How much there is to be loaded, as far as PostgreSQL knows without counting; never more than what is worth reserving. */
+export interface IndexSize {
+  readonly secrets: number
+  readonly sessions: number
+}
+
+const mostReserved = 8_388_608
+
+/** Of tables that PostgreSQL never looked over, none. */
+export async function loadIndexSize(db: Queryable): Promise<IndexSize> {
+  const rows = (table: string) => `least(greatest(
+    (select reltuples from pg_catalog.pg_class where oid = 'cardea.${table}'::regclass), 0), ${mostReserved})::int`
+  const text = `select ${rows('api_key_secrets')} as secrets, ${rows('sessions')} as sessions`
+  const [size] = (await db.query<IndexSize>(text, [])).rows
+  return size ?? { secrets: 0, sessions: 0 }
+}
+
 export async function loadOrganizations(
   db: Queryable,
   ids?: readonly string[],

@@ -5,6 +5,7 @@ import type {
   IndexedRole,
   IndexedRoleBinding,
   IndexedSession,
+  IndexSize,
 } from '../../db/credentialindex.ts'
 import { ApiKeyCredential } from './credential.ts'
 import { DigestTable } from './digesttable.ts'
@@ -40,6 +41,12 @@ export class CredentialIndex {
 
   get sessions(): number {
     return this.#sessions.size
+  }
+
+  /** Makes room at once for what is about to be loaded. */
+  reserve({ secrets, sessions }: IndexSize): void {
+    this.#credentials.reserve(secrets)
+    this.#sessions.reserve(sessions)
   }
 
   /** How many API keys were minted elsewhere, so that their text may be anything. */

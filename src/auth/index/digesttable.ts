@@ -10,6 +10,11 @@ export class DigestTable<Value> {
     return this.#digests.size
   }
 
+  /** Makes room for so many values at once. */
+  reserve(count: number): void {
+    this.#digests.reserve(count)
+  }
+
   /** One more than the highest slot that may be taken. */
   get slots(): number {
     return this.#values.length

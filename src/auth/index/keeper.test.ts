@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
 import { anIndexedOrganization, anIndexedSession } from '../../../test/support/build/indexed.ts'
 import type { Change } from '../../db/changes.ts'
@@ -47,10 +48,16 @@ interface StoredRow {
 let stored: Record<string, readonly StoredRow[]>
 let keeper: IndexKeeper
 
+/** By which pages are in order. */
+const placeOf = ({ id, secretId }: StoredRow) => String(secretId ?? id)
+
 const db: Queryable = {
-  async query<Row extends object>(text: string, [ids]: unknown[]) {
-    const source = /cardea\.(\w+)/.exec(text)?.[1]?.replace('_page', '') ?? ''
-    const rows = (stored[source] ?? []).filter(({ id }) => !Array.isArray(ids) || ids.includes(id))
+  async query<Row extends object>(text: string, [ids, size]: unknown[]) {
+    const name = /cardea\.(\w+)/.exec(text)?.[1] ?? ''
+    const all = stored[name.replace('_page', '')] ?? []
+    const rows = name.endsWith('_page')
+      ? all.filter((row) => ids === null || placeOf(row) > String(ids)).slice(0, Number(size))
+      : all.filter(({ id }) => !Array.isArray(ids) || ids.includes(id))
     return { rows } as unknown as Awaited<ReturnType<typeof db.query<Row>>>
   },
 }
@@ -192,4 +199,34 @@ test('sign-ins do not make anybody ask again about keys that there are not', asy
   stored['index_sessions'] = [aSession(10), aSession(12, { id: sessionId.replace('7', '8') })]
   await keeper.apply([changed('A', 'session', sessionId.replace('7', '8'))], db)
   expect(keeper.generation).toBe(generation)
+})
+
+/** More than a page of sessions. */
+const manySessions = (count: number) =>
+  Array.from({ length: count }, (_, n) => {
+    const id = `01a1ffb0-6a72-7803-a1f2-${String(n).padStart(12, '0')}`
+    return aSession(0, { id, digest: hash('sha256', id, 'buffer') })
+  })
+
+test.each([0, 99, 100, 101, 200, 250])(
+  '%i sessions are loaded, in however many pages',
+  async (count) => {
+    stored['index_sessions'] = manySessions(count)
+    await keeper.reload(db)
+    expect(keeper.index.sessions).toBe(count)
+  },
+)
+
+test('a page that cannot be read leaves what there was', async () => {
+  stored['index_sessions'] = manySessions(250)
+  let pages = 0
+  const failing: Queryable = {
+    query: (text, values) => {
+      if (!text.includes('index_sessions_page') || ++pages < 3) return db.query(text, values)
+      return Promise.reject(new Error('the connection is lost'))
+    },
+  }
+  await expect(keeper.reload(failing)).rejects.toThrow('the connection is lost')
+  expect(keeper.index.sessions).toBe(1)
+  expect(keeper.reloads).toBe(1)
 })

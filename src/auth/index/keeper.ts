@@ -2,6 +2,7 @@ import type { Change } from '../../db/changes.ts'
 import {
   loadApiKeyPage,
   loadApiKeys,
+  loadIndexSize,
   loadOrganizations,
   loadProjects,
   loadRevokedAccessTokens,
@@ -16,8 +17,13 @@ import { RecentSet } from '../recentset.ts'
 import { CredentialIndex } from './credentialindex.ts'
 import { sessionKey } from './sessiontable.ts'
 
-/** Rows at a time: whoever asks for a check meanwhile waits while a page is put in. */
-const pageSize = 1000
+/**
+ * Rows of a page, when all is loaded. Of larger ones so much is alive at once that it outlives the young generation, and loading
+ * takes twice the memory of what is loaded.
+ */
+const pageSize = 100
+/** Records that are loaded anew at a time: whoever asks for a check meanwhile waits while they are put in. */
+const mostChanged = 1000
 const maxRemoved = 20_000
 
 /** Keeps the index as the database has it. The feed calls it, one call at a time and in order. */
@@ -63,6 +69,7 @@ export class IndexKeeper {
   /** Loads everything beside what is there, and then puts it in its place. */
   async reload(db: Queryable): Promise<void> {
     const index = new CredentialIndex()
+    index.reserve(await loadIndexSize(db))
     index.setOrganizations(await loadOrganizations(db))
     index.setProjects(await loadProjects(db))
     index.setRoles(await loadRoles(db))
@@ -141,18 +148,22 @@ export class IndexKeeper {
 const lastSecret = ({ secretId }: { readonly secretId: string }) => secretId
 const lastId = ({ id }: { readonly id: string }) => id
 
-/** @param last what the page after a row comes after */
+/**
+ * The next page is fetched while one is put in.
+ * @param last what the page after a row comes after
+ */
 async function* inPages<Row>(
   load: (after: string | null) => Promise<readonly Row[]>,
   last: (row: Row) => string,
 ): AsyncGenerator<readonly Row[]> {
-  let after: string | null = null
-  for (;;) {
-    const page: readonly Row[] = await load(after)
+  let next: Promise<readonly Row[]> | undefined = load(null)
+  while (next !== undefined) {
+    const page: readonly Row[] = await next
+    const row = page.length < pageSize ? undefined : page.at(-1)
+    next = row && load(last(row))
+    // Whoever is given this page may not come back for the next one.
+    next?.catch(() => {})
     yield page
-    const row = page.at(-1)
-    if (row === undefined || page.length < pageSize) return
-    after = last(row)
   }
 }
 
@@ -185,8 +196,8 @@ function group(changes: readonly Change[]): Map<string, Records> {
 
 function* pages(records: Records = new Map()): Generator<Records> {
   const entries = [...records]
-  for (let start = 0; start < entries.length; start += pageSize) {
-    yield new Map(entries.slice(start, start + pageSize))
+  for (let start = 0; start < entries.length; start += mostChanged) {
+    yield new Map(entries.slice(start, start + mostChanged))
   }
 }
 

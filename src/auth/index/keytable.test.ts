@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { KeyTable, moreSlots } from './keytable.ts'
+import { KeyTable } from './keytable.ts'
 
 const keyOf = (n: number) => hash('sha256', `key ${n}`, 'latin1').slice(0, 16)
 
@@ -23,8 +23,11 @@ test('a key of another size is refused', () => {
   expect(() => new KeyTable(16).find('short')).toThrow(RangeError)
 })
 
-test('room is made in steps that double while they are small, and leave little behind once they are not', () => {
-  const sizes = [32]
-  while (sizes.length < 15) sizes.push(moreSlots(sizes.at(-1) ?? 0))
-  expect(sizes.slice(-4)).toEqual([65_536, 1_048_576, 4_194_304, 16_777_216])
+test('room that was made at once changes nothing else, however little or much comes', () => {
+  const table = new KeyTable(16)
+  table.add(keyOf(0), 0)
+  for (const count of [0, 1000, 10]) table.reserve(count)
+  for (let n = 1; n < 5000; n++) table.add(keyOf(n), n)
+  for (let n = 0; n < 5000; n += 7) expect(table.find(keyOf(n))).toBe(n)
+  expect(table.find(keyOf(5000))).toBe(-1)
 })

@@ -1,16 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 
 const minBuckets = 64
-const manySlots = 65_536
-
-/**
- * How many slots to make room for, when there is none left. Room that nobody uses yet takes no memory, but what is left behind
- * by growing does, so what is large grows in few steps.
- */
-export function moreSlots(slots: number): number {
-  if (slots < manySlots) return slots * 2
-  return slots * (slots === manySlots ? 16 : 4)
-}
 
 /**
  * Slots by a key of a fixed size, in typed arrays with open addressing: a third of a Map's memory for each entry, and nothing
@@ -44,6 +34,14 @@ export class KeyTable {
     return this.#size
   }
 
+  /** Makes room for so many keys at once: growing there leaves behind what it grew out of, and stops everybody each time. */
+  reserve(count: number): void {
+    this.#makeSlots(count)
+    let buckets = this.#buckets.length
+    while (count * 2 > buckets) buckets *= 2
+    if (buckets > this.#buckets.length) this.#rehash(buckets)
+  }
+
   /** The key that is, or was last, in a slot. */
   key(slot: number): string {
     const bytes = Buffer.alloc(this.#words * 4)
@@ -70,11 +68,12 @@ export class KeyTable {
   /** Puts a key that is not here into a slot that is free. */
   add(key: string, slot: number): void {
     const bucket = this.#bucketOf(key)
-    while ((slot + 1) * this.#words > this.#keys.length) this.#growKeys()
+    const slots = this.#keys.length / this.#words
+    if (slot >= slots) this.#makeSlots(Math.max(slot + 1, slots * 2))
     this.#keys.set(this.#probe, slot * this.#words)
     this.#buckets[bucket] = slot + 1
     this.#size++
-    if (this.#size * 2 > this.#buckets.length) this.#growBuckets()
+    if (this.#size * 2 > this.#buckets.length) this.#rehash(this.#buckets.length * 2)
   }
 
   /** Empties a slot that is taken. */
@@ -135,17 +134,17 @@ export class KeyTable {
     return sum >>> this.#shift
   }
 
-  #growKeys(): void {
-    const slots = this.#keys.length / this.#words
-    const larger = new Uint32Array(moreSlots(slots) * this.#words)
+  #makeSlots(count: number): void {
+    if (count * this.#words <= this.#keys.length) return
+    const larger = new Uint32Array(count * this.#words)
     larger.set(this.#keys)
     this.#keys = larger
   }
 
-  #growBuckets(): void {
-    const count = this.#buckets.length * 2
+  /** @param count of buckets, a power of two */
+  #rehash(count: number): void {
     const buckets = new Int32Array(count)
-    this.#shift--
+    this.#shift = 32 - Math.log2(count)
     for (const slot of this.#buckets) {
       if (slot === 0) continue
       let bucket = this.#home(this.#keys, (slot - 1) * this.#words)

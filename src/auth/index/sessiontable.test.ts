@@ -36,25 +36,29 @@ test('whatever is replaced, in whichever order, the index has the last of each s
   )
 })
 
-test('thousands of sessions come and go without losing anybody', () => {
-  const index = new CredentialIndex()
-  const rows = Array.from({ length: 5000 }, (_, at) =>
-    anIndexedSession({ text: `${at}`, userId: `user-${at % 100}`, authenticatedAt: at + 0.5 }),
-  )
-  index.addSessions(rows)
-  const gone = rows.filter((_, at) => at % 2 === 0).map(({ id }) => id)
-  expect(index.replaceSessions(gone, [])).toHaveLength(2500)
-  index.addSessions(
-    Array.from({ length: 1000 }, (_, at) => anIndexedSession({ text: `new-${at}` })),
-  )
-  expect(index.sessions).toBe(3500)
-  for (const [at, { id }] of rows.entries()) {
-    const found = index.findSession(digest(`${at}`))
-    expect(found?.id).toBe(at % 2 === 0 ? undefined : id)
-    if (found)
-      expect([found.user.id, found.authenticatedAt]).toEqual([`user-${at % 100}`, at + 0.5])
-  }
-})
+test.each([0, 3000])(
+  'thousands of sessions come and go without losing anybody, with room made for %i',
+  (sessions) => {
+    const index = new CredentialIndex()
+    index.reserve({ secrets: 0, sessions })
+    const rows = Array.from({ length: 5000 }, (_, at) =>
+      anIndexedSession({ text: `${at}`, userId: `user-${at % 100}`, authenticatedAt: at + 0.5 }),
+    )
+    index.addSessions(rows)
+    const gone = rows.filter((_, at) => at % 2 === 0).map(({ id }) => id)
+    expect(index.replaceSessions(gone, [])).toHaveLength(2500)
+    index.addSessions(
+      Array.from({ length: 1000 }, (_, at) => anIndexedSession({ text: `new-${at}` })),
+    )
+    expect(index.sessions).toBe(3500)
+    for (const [at, { id }] of rows.entries()) {
+      const found = index.findSession(digest(`${at}`))
+      expect(found?.id).toBe(at % 2 === 0 ? undefined : id)
+      if (found)
+        expect([found.user.id, found.authenticatedAt]).toEqual([`user-${at % 100}`, at + 0.5])
+    }
+  },
+)
 
 test('a session says all that its row says', () => {
   const index = new CredentialIndex()

@@ -1,5 +1,5 @@
 import type { IndexedSession } from '../../db/credentialindex.ts'
-import { KeyTable, moreSlots } from './keytable.ts'
+import { KeyTable } from './keytable.ts'
 import { SessionCredential, type SessionKind } from './session.ts'
 import type { User } from './user.ts'
 import { uuidBytes, uuidText } from './uuidtext.ts'
@@ -49,6 +49,13 @@ export class SessionTable {
     return this.#slots
   }
 
+  /** Makes room for so many sessions at once. */
+  reserve(count: number): void {
+    this.#keys.reserve(count)
+    this.#ids.reserve(count)
+    this.#makeSlots(count)
+  }
+
   /** @param key of `sessionKey` */
   has(key: string): boolean {
     return this.#keys.find(key) >= 0
@@ -90,7 +97,8 @@ export class SessionTable {
     const id = uuidBytes(row.id)
     for (const former of [this.#keys.find(key), this.#ids.find(id)]) this.delete(former)
     const slot = this.#free.pop() ?? this.#slots++
-    if ((slot + 1) * fields > this.#records.length) this.#grow()
+    const slots = this.#records.length / fields
+    if (slot >= slots) this.#makeSlots(slots * 2)
     this.#keys.add(key, slot)
     this.#ids.add(id, slot)
     const { authenticatedAt } = row
@@ -161,9 +169,9 @@ export class SessionTable {
     this.#records[slot * fields + at] = value
   }
 
-  #grow(): void {
-    const slots = this.#records.length / fields
-    const larger = new Uint32Array(moreSlots(slots) * fields)
+  #makeSlots(count: number): void {
+    if (count * fields <= this.#records.length) return
+    const larger = new Uint32Array(count * fields)
     larger.set(this.#records)
     this.#records = larger
   }
