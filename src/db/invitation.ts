@@ -16,7 +16,7 @@ export interface InvitationRow {
 const invitation = `id, email, role, project_id as "projectId", invited_by as "invitedBy", created_at as "createdAt",
   expires_at as "expiresAt"`
 /** Expired ones stay until another takes their place: then they are of no use, but nobody wrote down that they ended. */
-const isOpen = 'accepted_at is null and revoked_at is null'
+export const isOpenInvitation = 'accepted_at is null and revoked_at is null'
 
 /** Those that can still be accepted, the newest first, at most `most`. */
 export async function openInvitations(
@@ -24,7 +24,7 @@ export async function openInvitations(
   most: number,
 ): Promise<readonly InvitationRow[]> {
   const { rows } = await tx.$client.query<InvitationRow>(
-    `select ${invitation} from cardea.invitations where ${isOpen} and expires_at > now() order by created_at desc, id desc limit $1`,
+    `select ${invitation} from cardea.invitations where ${isOpenInvitation} and expires_at > now() order by created_at desc, id desc limit $1`,
     [most],
   )
   return rows
@@ -58,7 +58,7 @@ export async function openInvitation(
   id: string,
 ): Promise<InvitationRow | undefined> {
   const { rows } = await tx.$client.query<InvitationRow>(
-    `select ${invitation} from cardea.invitations where id = $1 and ${isOpen} and expires_at > now()`,
+    `select ${invitation} from cardea.invitations where id = $1 and ${isOpenInvitation} and expires_at > now()`,
     [id],
   )
   return rows[0]
@@ -70,7 +70,7 @@ export async function acceptInvitation(
   id: string,
 ): Promise<InvitationRow | undefined> {
   const { rows } = await tx.$client.query<InvitationRow>(
-    `update cardea.invitations set accepted_at = now() where id = $1 and ${isOpen} and expires_at > now() returning ${invitation}`,
+    `update cardea.invitations set accepted_at = now() where id = $1 and ${isOpenInvitation} and expires_at > now() returning ${invitation}`,
     [id],
   )
   return rows[0]
@@ -81,7 +81,7 @@ export async function revokeInvitation(
   id: string,
 ): Promise<InvitationRow | undefined> {
   const { rows } = await tx.$client.query<InvitationRow>(
-    `update cardea.invitations set revoked_at = now() where id = $1 and ${isOpen} and expires_at > now() returning ${invitation}`,
+    `update cardea.invitations set revoked_at = now() where id = $1 and ${isOpenInvitation} and expires_at > now() returning ${invitation}`,
     [id],
   )
   return rows[0]
@@ -93,7 +93,7 @@ export async function supersedeInvitation(
   email: string,
 ): Promise<InvitationRow | undefined> {
   const { rows } = await tx.$client.query<InvitationRow>(
-    `update cardea.invitations set revoked_at = now() where email = $1 and ${isOpen} returning ${invitation}`,
+    `update cardea.invitations set revoked_at = now() where email = $1 and ${isOpenInvitation} returning ${invitation}`,
     [email],
   )
   return rows[0]
@@ -105,7 +105,7 @@ export async function openInvitationsBy(
   userId: string,
 ): Promise<readonly InvitationRow[]> {
   const { rows } = await tx.$client.query<InvitationRow>(
-    `select ${invitation} from cardea.invitations where invited_by = $1 and ${isOpen} and expires_at > now() order by id`,
+    `select ${invitation} from cardea.invitations where invited_by = $1 and ${isOpenInvitation} and expires_at > now() order by id`,
     [userId],
   )
   return rows

@@ -1,3 +1,4 @@
+import { isOpenInvitation } from './invitation.ts'
 import type { MailRow } from './mail.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -44,7 +45,7 @@ export async function invitationToAccept(
      from cardea.invitations i
      left join cardea.projects p on (p.organization_id, p.id) = (i.organization_id, i.project_id)
      left join cardea.users u on (u.organization_id, u.id) = (i.organization_id, i.invited_by)
-     where i.id = $1 and i.accepted_at is null and i.revoked_at is null and i.expires_at > now()`,
+     where i.id = $1 and ${isOpenInvitation} and i.expires_at > now()`,
     [subjectId],
   )
   const [row] = rows

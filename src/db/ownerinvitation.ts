@@ -1,4 +1,5 @@
 import type { PendingInvitation } from '../domain/ownerinvitation.ts'
+import { isOpenInvitation } from './invitation.ts'
 import { integer, literal, type Reading } from './statement.ts'
 
 /** The people of an organization, as far as its owners go. */
@@ -15,7 +16,7 @@ export function peopleOfOwners(owners: readonly string[]): Reading<Owners> {
     text: `select email, null::uuid as id, false as "byResource", 0 as renewals, null::timestamptz as "expiresAt" from cardea.users where ${among}
       union all
       select email, id, invited_by is null, renewals, expires_at from cardea.invitations
-      where accepted_at is null and revoked_at is null and (invited_by is null or ${among})
+      where ${isOpenInvitation} and (invited_by is null or ${among})
       order by email`,
     decode: (rows) => ({
       accounts: rows.filter(({ id }) => id === null).map(({ email }) => String(email)),

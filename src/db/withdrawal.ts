@@ -1,3 +1,4 @@
+import { isOpenInvitation } from './invitation.ts'
 import { literal } from './statement.ts'
 
 /** A project, or a role by its name, that goes for good. */
@@ -25,7 +26,7 @@ export function withdrawing(gone: Gone, actor: string): readonly string[] {
      ${tell('role_binding', 'deleted', 'name')}`,
     `with gone as (
        update cardea.invitations set revoked_at = now()
-       where ${of} and accepted_at is null and revoked_at is null returning id, email, role)
+       where ${of} and ${isOpenInvitation} returning id, email, role)
      ${tell('invitation', 'revoked', 'email')}`,
   ]
 }

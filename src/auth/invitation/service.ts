@@ -12,13 +12,7 @@ import {
 } from '../../db/invitation.ts'
 import { mailing } from '../../db/mail.ts'
 import { invitationToAccept } from '../../db/mailsubject.ts'
-import {
-  countPeople,
-  insertMemberBinding,
-  insertPerson,
-  personByEmail,
-  projectNames,
-} from '../../db/member.ts'
+import { insertMemberBinding, projectNames } from '../../db/memberrole.ts'
 import { findOneTimeToken, retireOneTimeTokens, useOneTimeToken } from '../../db/onetimetoken.ts'
 import {
   type PeoplesOrganization,
@@ -26,6 +20,7 @@ import {
   theirOrganization,
 } from '../../db/organization.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
+import { countUsers, insertUser, userByEmail } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { namesOwner, objectionToPerson, type PersonObjection } from '../../domain/invitation.ts'
@@ -230,7 +225,7 @@ export class InvitationService implements Invitations {
   ): Promise<void> {
     const { id: invitationId, email, role, projectId, invitedBy } = invitation
     const userId = newId()
-    await insertPerson(tx, { organizationId, id: userId, email, name, hash })
+    await insertUser(tx, { organizationId, id: userId, email, name, hash })
     // An owner whom the organization itself names is one without a binding.
     if (invitedBy !== null) {
       const given = givenBy(invitation)
@@ -306,8 +301,8 @@ async function objection(
   const found = objectionToPerson(email, {
     displayName,
     domains,
-    exists: (await personByEmail(tx, email)) !== undefined,
-    people: (await countPeople(tx)) + open,
+    exists: (await userByEmail(tx, email)) !== undefined,
+    people: (await countUsers(tx)) + open,
     maxPeople: signInRules(settings).maxUsers,
   })
   return (

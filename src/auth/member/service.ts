@@ -1,17 +1,16 @@
 import type { Pool } from 'pg'
 import { openInvitationsBy } from '../../db/invitation.ts'
-import {
-  deletePerson,
-  findPerson,
-  insertMemberBinding,
-  leaveBinding,
-  listPeople,
-  type PersonRow,
-  renamePerson,
-  suspendPerson,
-} from '../../db/member.ts'
+import { insertMemberBinding, leaveBinding } from '../../db/memberrole.ts'
 import { serializeOrganization } from '../../db/organization.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
+import {
+  deleteUser,
+  findUser,
+  listUsers,
+  renameUser,
+  suspendUser,
+  type User,
+} from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
 import { memberBindingName, planRoles, type RoleChange } from '../../domain/member.ts'
 import { isPersonName } from '../../domain/personname.ts'
@@ -37,7 +36,7 @@ type Deed = 'user.roles_changed' | 'user.suspended' | 'user.resumed' | 'user.rem
 interface Act {
   readonly tx: Transaction
   readonly staff: Staff
-  readonly other: PersonRow
+  readonly other: User
 }
 
 /** The people of an organization, for one another. */
@@ -53,7 +52,7 @@ export class MemberService implements Members {
   ): Promise<Member & { readonly organization: string; readonly displayName: string }> {
     return this.#in(person, async (tx) => {
       const staff = await Staff.read(tx, person)
-      const self = await findPerson(tx, person.userId)
+      const self = await findUser(tx, person.userId)
       if (!staff || !self) throw new RefusalError('credential_invalid')
       const { name: organization, displayName } = staff.organization
       return { ...staff.memberOf(self), organization, displayName }
@@ -68,7 +67,7 @@ export class MemberService implements Members {
     if (!isPersonName(name)) return { refused: 'invalid_request' }
     const { organizationId, userId, email } = person
     return this.#in(person, async (tx) => {
-      await renamePerson(tx, userId, name.trim())
+      await renameUser(tx, userId, name.trim())
       const deed = auditingDeed({
         organizationId,
         userId,
@@ -90,7 +89,7 @@ export class MemberService implements Members {
       if (!staff?.may('members:read')) return { refused: 'permission_denied' }
       const from = after !== undefined && isUuid(after) ? after : undefined
       // One more than is answered tells whether there is a next page.
-      const people = await listPeople(tx, from, limit + 1)
+      const people = await listUsers(tx, from, limit + 1)
       const page = people.slice(0, limit)
       const next = people.length > limit ? page.at(-1)?.id : undefined
       return { members: page.map((one) => staff.memberOf(one)), next }
@@ -138,7 +137,7 @@ export class MemberService implements Members {
     return this.#act<Outcome<Member>>(person, id, 'members:update', async (act) => {
       const { tx, staff, other } = act
       if (suspended && (await staff.isLastOwner(id))) return { refused: 'last_owner' }
-      if (await suspendPerson(tx, id, suspended)) {
+      if (await suspendUser(tx, id, suspended)) {
         const deed = suspended ? 'user.suspended' : 'user.resumed'
         await this.#audit(tx, deed, person, other, client)
         if (suspended) await this.#disempower(tx, person, other, 'suspended', client)
@@ -162,7 +161,7 @@ export class MemberService implements Members {
         for (const { bindingId } of take) await leaveBinding(tx, bindingId, other.email)
         await this.#disempower(tx, person, other, 'removed', client)
         await this.#audit(tx, 'user.removed', person, other, client)
-        await deletePerson(tx, id)
+        await deleteUser(tx, id)
         return { removed: true }
       },
     )
@@ -193,7 +192,7 @@ export class MemberService implements Members {
       await serializeOrganization(tx, person.organizationId)
       const staff = await Staff.read(tx, person)
       if (!staff?.may(permission)) return { refused: 'permission_denied' }
-      const other = isUuid(id) ? await findPerson(tx, id) : undefined
+      const other = isUuid(id) ? await findUser(tx, id) : undefined
       if (!other) return { refused: 'not_found' }
       if (!staff.mayActOn(other)) return { refused: 'permission_denied' }
       return work({ tx, staff, other })
@@ -203,7 +202,7 @@ export class MemberService implements Members {
   async #carryOutRoles(
     tx: Transaction,
     person: Person,
-    other: PersonRow,
+    other: User,
     { give, take }: RoleChange,
     client: Client,
   ): Promise<void> {
@@ -226,7 +225,7 @@ export class MemberService implements Members {
   async #disempower(
     tx: Transaction,
     person: Person,
-    other: PersonRow,
+    other: User,
     reason: 'suspended' | 'removed',
     client: Client,
   ): Promise<void> {
@@ -241,7 +240,7 @@ export class MemberService implements Members {
   async #endSessions(
     tx: Transaction,
     { organizationId, userId }: Person,
-    user: PersonRow,
+    user: User,
     reason: string,
     { requestId }: Client,
   ): Promise<number> {
@@ -253,7 +252,7 @@ export class MemberService implements Members {
     tx: Transaction,
     action: Deed,
     { organizationId, userId }: Person,
-    other: PersonRow,
+    other: User,
     { requestId }: Client,
     detail?: Readonly<Record<string, unknown>>,
   ): Promise<void> {

@@ -1,13 +1,7 @@
-import {
-  customRoles,
-  findPerson,
-  type PersonRow,
-  peopleNamed,
-  personalBindings,
-  projectNames,
-} from '../../db/member.ts'
+import { customRoles, personalBindings, projectNames } from '../../db/memberrole.ts'
 import { type PeoplesOrganization, theirOrganization } from '../../db/organization.ts'
 import { carryOut, type Transaction } from '../../db/transaction.ts'
+import { findUser, type User, usersNamed } from '../../db/user.ts'
 import {
   type CustomRole,
   type GivenRole,
@@ -49,7 +43,7 @@ export class Staff {
     bindings: readonly PersonalBinding[],
     custom: readonly CustomRole[],
     projects: ReadonlyMap<string, string>,
-    actor: PersonRow,
+    actor: User,
   ) {
     this.#tx = tx
     this.organization = organization
@@ -66,7 +60,7 @@ export class Staff {
     { userId }: Pick<Person, 'userId'>,
   ): Promise<Staff | undefined> {
     const [organization, custom] = await carryOut(tx, [], [theirOrganization, customRoles])
-    const actor = await findPerson(tx, userId)
+    const actor = await findUser(tx, userId)
     if (!organization || !actor?.active) return undefined
     const bindings = await personalBindings(tx)
     const projects = await projectNames(tx)
@@ -74,7 +68,7 @@ export class Staff {
     return new Staff(tx, organization, bindings, custom, names, actor)
   }
 
-  rolesOf(person: Pick<PersonRow, 'email' | 'groups'>): readonly GivenRole[] {
+  rolesOf(person: Pick<User, 'email' | 'groups'>): readonly GivenRole[] {
     return rolesOfPerson(person, this.#bindings, this.organization.owners)
   }
 
@@ -84,7 +78,7 @@ export class Staff {
   }
 
   /** Whether whoever asks may do something to this person's account at all. */
-  mayActOn(other: PersonRow): boolean {
+  mayActOn(other: User): boolean {
     return mayActOn(this.#actor, this.rolesOf(other))
   }
 
@@ -129,7 +123,7 @@ export class Staff {
     const named = (kind: string) => subjects.filter((s) => s.kind === kind).map(({ name }) => name)
     const emails = [...named('User'), ...this.organization.owners]
     const lower = emails.map((email) => email.trim().toLowerCase())
-    const people = await peopleNamed(this.#tx, lower, named('Group'))
+    const people = await usersNamed(this.#tx, lower, named('Group'))
     const owners = people.map((one) => ({
       id: one.id,
       active: one.active,
@@ -144,7 +138,7 @@ export class Staff {
     return projectId === undefined || this.#projects.has(projectId)
   }
 
-  memberOf(person: PersonRow): Member {
+  memberOf(person: User): Member {
     const { id, email, name, suspended, createdAt, lastSignedInAt } = person
     const inForce = this.rolesOf(person).filter((given) => this.isInForce(given))
     const roles = inForce.map(({ role, projectId, declaredBy }) => ({

@@ -17,10 +17,10 @@ import {
   writeInOrganization,
 } from '../../db/transaction.ts'
 import {
-  type Account,
-  accountByEmail,
-  accountById,
   holdingUser,
+  type UserWithPassword,
+  userWithPasswordByEmail,
+  userWithPasswordById,
   verifyUser,
 } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
@@ -60,7 +60,7 @@ const reset = { most: 5, window: 3600 } as const
 
 /** Whose password is to be set. */
 interface Owner {
-  readonly account: Account
+  readonly account: UserWithPassword
   readonly organization: PeoplesOrganization
   readonly rules: SignInRules
   /** Hashes of those that may not come again. */
@@ -198,7 +198,7 @@ export class PasswordService implements Passwords {
         }
         await carryOut(tx, [asked, ...(mail ? mailing(mail) : [])], [])
       },
-      [theirOrganization, accountByEmail(email)],
+      [theirOrganization, userWithPasswordByEmail(email)],
     )
   }
 
@@ -282,7 +282,7 @@ async function ownerByToken(tx: Transaction, digest: Buffer): Promise<Owner | un
 }
 
 async function ownerOf(tx: Transaction, userId: string): Promise<Owner | undefined> {
-  const account = await accountById(tx, userId)
+  const account = await userWithPasswordById(tx, userId)
   const [organization] = await carryOut(tx, [], [theirOrganization])
   if (!account || !organization) return undefined
   const rules = signInRules(organization.settings)

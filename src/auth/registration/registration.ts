@@ -2,7 +2,7 @@ import type { Pool } from 'pg'
 import { takeBackTry } from '../../db/emailcode.ts'
 import { newId } from '../../db/identity.ts'
 import { mailing } from '../../db/mail.ts'
-import { insertMemberBinding, insertPerson } from '../../db/member.ts'
+import { insertMemberBinding } from '../../db/memberrole.ts'
 import {
   findOneTimeToken,
   type TriedToken,
@@ -18,7 +18,7 @@ import {
   takeRegistration,
 } from '../../db/registration.ts'
 import { carryOut, type Transaction, writeInOrganization } from '../../db/transaction.ts'
-import { accountById, verifyUser } from '../../db/user.ts'
+import { insertUser, userWithPasswordById, verifyUser } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail, isOfDomains } from '../../domain/email.ts'
 import { memberBindingName } from '../../domain/member.ts'
@@ -153,7 +153,7 @@ async function begin(
   const tried = await tryOneTimeToken(tx, purposes, digest, mostTries)
   if (!tried) return undefined
   if (tried.purpose === 'registration') return { tried, hash: await passwordOfRegistration(tx) }
-  return { tried, hash: (await accountById(tx, tried.subjectId))?.password?.hash }
+  return { tried, hash: (await userWithPasswordById(tx, tried.subjectId))?.password?.hash }
 }
 
 /** Makes the organization and its owner. */
@@ -168,7 +168,7 @@ async function complete(
   const { name, email, userName, passwordHash: hash } = registration
   const id = newId()
   await insertRegisteredOrganization(tx, registration)
-  await insertPerson(tx, { organizationId, id, email, name: userName, hash })
+  await insertUser(tx, { organizationId, id, email, name: userName, hash })
   const binding = { organizationId, name: memberBindingName(id, owner), ...owner, email }
   await insertMemberBinding(tx, binding)
   const deed = { organizationId, userId: id, requestId, detail: { email, address } }
@@ -193,7 +193,7 @@ async function confirm(
   { address, requestId }: Client,
 ): Promise<Verified> {
   const id = await findOneTimeToken(tx, 'email_verification', digest)
-  const account = id === undefined ? undefined : await accountById(tx, id)
+  const account = id === undefined ? undefined : await userWithPasswordById(tx, id)
   const [organization] = await carryOut(tx, [], [theirOrganization])
   if (!account || !organization) return { refused: 'token_invalid' }
   const { email } = account

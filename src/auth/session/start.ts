@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { newId } from '../../db/identity.ts'
-import { bindingsOf, customRoles } from '../../db/member.ts'
+import { bindingsOf, customRoles } from '../../db/memberrole.ts'
 import { theirOrganization } from '../../db/organization.ts'
 import { refreshTokenInsertion } from '../../db/refreshtoken.ts'
 import {

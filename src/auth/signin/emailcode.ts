@@ -13,10 +13,10 @@ import { mailing } from '../../db/mail.ts'
 import { theirOrganization } from '../../db/organization.ts'
 import { carryOut, writeInOrganization } from '../../db/transaction.ts'
 import {
-  type Account,
-  accountByEmail,
-  accountById,
   holdingUser,
+  type UserWithPassword,
+  userWithPasswordByEmail,
+  userWithPasswordById,
   verifyUser,
 } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
@@ -61,7 +61,7 @@ interface Try {
   readonly email: string
   /** What is stored of the code; undefined: none was sent. */
   readonly stored: Buffer | undefined
-  readonly account: Account | undefined
+  readonly account: UserWithPassword | undefined
 }
 
 /**
@@ -156,7 +156,11 @@ export class EmailCodeSignIn {
         await carryOut(tx, asking(organizationId, { email, account, id }, client), [])
         return { challenge: text }
       },
-      [theirOrganization, accountByEmail(email), deviceOf(email, digestOfDevice(client.device))],
+      [
+        theirOrganization,
+        userWithPasswordByEmail(email),
+        deviceOf(email, digestOfDevice(client.device)),
+      ],
     )
   }
 
@@ -179,7 +183,7 @@ export class EmailCodeSignIn {
         const attempt = await beginAttempt(tx, organizationId, whose, rules)
         if (attempt.lockedFor !== undefined) await takeBackTry(tx, challengeId)
         const stored = await codeOfChallenge(tx, challengeId)
-        const account = await accountById(tx, subjectId)
+        const account = await userWithPasswordById(tx, subjectId)
         return { attempt, challengeId, email, stored, account }
       },
       [theirOrganization],
@@ -199,7 +203,7 @@ export class EmailCodeSignIn {
 /** What is written for whoever asks for a code. What cannot be an address is nobody's, and is not written to. */
 function asking(
   organizationId: string,
-  { email, account, id }: { email: string; account: Account | undefined; id: string },
+  { email, account, id }: { email: string; account: UserWithPassword | undefined; id: string },
   { address, requestId }: Client,
 ): readonly string[] {
   const asked = auditingDeed({

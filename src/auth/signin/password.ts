@@ -5,7 +5,7 @@ import { countOneTimeTokens } from '../../db/onetimetoken.ts'
 import { theirOrganization } from '../../db/organization.ts'
 import { isCurrentPassword, rehashingPassword } from '../../db/password.ts'
 import { carryOut, carryOutLast, undo, writeInOrganization } from '../../db/transaction.ts'
-import { type Account, accountByEmail, holdingUser } from '../../db/user.ts'
+import { holdingUser, type UserWithPassword, userWithPasswordByEmail } from '../../db/user.ts'
 import { authActor } from '../../domain/actor.ts'
 import { canonicalEmail } from '../../domain/email.ts'
 import { tokenLifetime } from '../../domain/onetimetoken.ts'
@@ -46,12 +46,12 @@ type Answer = Awaited<ReturnType<SignIn['withPassword']>>
 interface Begun {
   readonly attempt: CountedAttempts
   /** Undefined: there is none. */
-  readonly account: Account | undefined
+  readonly account: UserWithPassword | undefined
 }
 
 interface Whose {
   readonly organizationId: string
-  readonly account: Account
+  readonly account: UserWithPassword
 }
 
 /**
@@ -89,7 +89,7 @@ export class PasswordSignIn {
   ): Promise<Begun | Refused<'sign_in_method_not_allowed'>> {
     const readings = [
       theirOrganization,
-      accountByEmail(email),
+      userWithPasswordByEmail(email),
       deviceOf(email, digestOfDevice(client.device)),
     ] as const
     const { pool } = this.#options
@@ -132,7 +132,7 @@ export class PasswordSignIn {
 
   async #admit(
     request: PasswordRequest,
-    { attempt, account }: Begun & { readonly account: Account },
+    { attempt, account }: Begun & { readonly account: UserWithPassword },
     passwordId: string,
     { outdated }: Verification,
   ): Promise<Answer> {
@@ -209,7 +209,7 @@ export class PasswordSignIn {
   }
 
   /** Whoever knows the password and lost the mail gets another one. */
-  async #sendVerification(organizationId: string, { id, email }: Account): Promise<void> {
+  async #sendVerification(organizationId: string, { id, email }: UserWithPassword): Promise<void> {
     await writeInOrganization(
       this.#options.pool,
       { organizationId, actor: authActor },
