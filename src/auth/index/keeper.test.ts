@@ -49,14 +49,14 @@ let stored: Record<string, readonly StoredRow[]>
 let keeper: IndexKeeper
 
 /** By which pages are in order. */
-const placeOf = ({ id, secretId }: StoredRow) => String(secretId ?? id)
+const placeOf = ({ id, secretId }: StoredRow) => (typeof secretId === 'string' ? secretId : id)
 
 const db: Queryable = {
   async query<Row extends object>(text: string, [ids, size]: unknown[]) {
     const name = /cardea\.(\w+)/.exec(text)?.[1] ?? ''
     const all = stored[name.replace('_page', '')] ?? []
     const rows = name.endsWith('_page')
-      ? all.filter((row) => ids === null || placeOf(row) > String(ids)).slice(0, Number(size))
+      ? all.filter((row) => typeof ids !== 'string' || placeOf(row) > ids).slice(0, Number(size))
       : all.filter(({ id }) => !Array.isArray(ids) || ids.includes(id))
     return { rows } as unknown as Awaited<ReturnType<typeof db.query<Row>>>
   },
