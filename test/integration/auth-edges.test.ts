@@ -395,20 +395,20 @@ describe('pages of other origins (ASVS 3.4.2)', () => {
 })
 
 describe('looking changes nothing (ASVS 3.5.3)', () => {
-  const state = async () =>
-    Promise.all(
-      [
-        'users',
-        'passwords',
-        'invitations',
-        'role_bindings',
-        'one_time_tokens',
-        'refresh_tokens',
-      ].map(
-        async (table) =>
-          (await records.client.query(`select * from cardea.${table} order by id`)).rows,
-      ),
-    )
+  const state = async () => {
+    const all: object[][] = []
+    for (const table of [
+      'users',
+      'passwords',
+      'invitations',
+      'role_bindings',
+      'one_time_tokens',
+      'refresh_tokens',
+    ]) {
+      all.push((await records.client.query(`select * from cardea.${table} order by id`)).rows)
+    }
+    return all
+  }
   const sessions = async () =>
     (await records.client.query('select id, digest, revoked_at from cardea.sessions order by id'))
       .rows

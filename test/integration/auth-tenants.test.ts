@@ -220,10 +220,12 @@ async function stateOf(organization: string): Promise<readonly unknown[]> {
     'projects',
     'api_keys',
   ]
-  const all = tables.map((table) =>
-    rows(`select * from cardea.${table} where organization_id = $1 order by id`, organization),
-  )
-  return Promise.all(all)
+  const all: object[][] = []
+  for (const table of tables) {
+    const text = `select * from cardea.${table} where organization_id = $1 order by id`
+    all.push(await rows(text, organization))
+  }
+  return all
 }
 
 describe('nothing of another organization', () => {
