@@ -127,23 +127,6 @@ const sessionColumns = `organization_id as "organizationId", id, user_id as "use
 const accessTokenColumns = 'organization_id as "organizationId", jti as id'
 
 /** @param ids the records to load; all when left out, here and below */
-/** How much there is to be loaded, as far as PostgreSQL knows without counting; never more than what is worth reserving. */
-export interface IndexSize {
-  readonly secrets: number
-  readonly sessions: number
-}
-
-const mostReserved = 8_388_608
-
-/** Of tables that PostgreSQL never looked over, none. */
-export async function loadIndexSize(db: Queryable): Promise<IndexSize> {
-  const rows = (table: string) => `least(greatest(
-    (select reltuples from pg_catalog.pg_class where oid = 'cardea.${table}'::regclass), 0), ${mostReserved})::int`
-  const text = `select ${rows('api_key_secrets')} as secrets, ${rows('sessions')} as sessions`
-  const [size] = (await db.query<IndexSize>(text, [])).rows
-  return size ?? { secrets: 0, sessions: 0 }
-}
-
 export async function loadOrganizations(
   db: Queryable,
   ids?: readonly string[],
@@ -227,6 +210,23 @@ export async function loadRevokedAccessTokens(
 ): Promise<IndexedAccessToken[]> {
   const text = `select ${accessTokenColumns} from cardea.index_revoked_access_tokens($1)`
   return (await db.query<IndexedAccessToken>(text, [ids ?? null])).rows
+}
+
+/** Rows of the large tables as PostgreSQL estimates them, and a quarter more; at most what is worth making room for. */
+export interface IndexSize {
+  readonly secrets: number
+  readonly sessions: number
+}
+
+const mostReserved = 8_388_608
+
+/** @returns zeros for tables that PostgreSQL has not looked over yet */
+export async function loadIndexSize(db: Queryable): Promise<IndexSize> {
+  const rows = (table: string) => `least(greatest(
+    (select reltuples from pg_catalog.pg_class where oid = 'cardea.${table}'::regclass), 0) * 1.25, ${mostReserved})::int`
+  const text = `select ${rows('api_key_secrets')} as secrets, ${rows('sessions')} as sessions`
+  const [size] = (await db.query<IndexSize>(text, [])).rows
+  return size ?? { secrets: 0, sessions: 0 }
 }
 
 // One statement, so that all of it is of one server and of one snapshot. Where nothing is found, no other table is read.

@@ -42,10 +42,10 @@ export async function invitationToAccept(
     invited_by: string | null
   }>(
     `select i.role, i.expires_at, p.display_name as project, u.email as invited_by
-     from cardea.invitations i
+     from (select * from cardea.invitations where ${isOpenInvitation}) i
      left join cardea.projects p on (p.organization_id, p.id) = (i.organization_id, i.project_id)
      left join cardea.users u on (u.organization_id, u.id) = (i.organization_id, i.invited_by)
-     where i.id = $1 and ${isOpenInvitation} and i.expires_at > now()`,
+     where i.id = $1 and i.expires_at > now()`,
     [subjectId],
   )
   const [row] = rows

@@ -9,47 +9,62 @@ export interface CircuitOptions {
   readonly now: () => number
 }
 
+/** Whoever was let through says how it ended. What was let through before the circuit opened, or closed, says nothing any more. */
+export interface Pass {
+  answered(): void
+  failed(): void
+  /** Nothing is known: whoever asked went away, or was turned back before anything was sent. */
+  undecided(): void
+}
+
 /** A circuit breaker (closed, open, half open): keeps from whoever does not answer what it would not answer. */
 export class Circuit {
   readonly #options: CircuitOptions
   #failed = 0
   #openUntil = Number.NEGATIVE_INFINITY
-  #trying = false
+  /** Another number whenever it opened, closed or let one try. */
+  #generation = 0
 
   constructor(options: CircuitOptions) {
     this.#options = options
   }
 
-  /**
-   * Lets an operation through, which then says how it ended.
-   * @returns 0, or how many milliseconds nobody is let through
-   */
-  enter(): number {
+  /** @returns a pass, or how many milliseconds nobody is let through */
+  enter(): Pass | number {
     const { failures, trial, now } = this.#options
     const left = this.#openUntil - now()
     if (left > 0) return left
-    this.#trying = this.#failed >= failures
-    if (this.#trying) this.#openUntil = now() + trial
-    return 0
+    if (this.#failed >= failures) this.#openUntilAfter(trial)
+    const generation = this.#generation
+    const ifPresent = (end: () => void) => (): void => {
+      if (generation === this.#generation) end()
+    }
+    return {
+      answered: ifPresent(() => this.#close()),
+      failed: ifPresent(() => this.#fail()),
+      undecided: ifPresent(() => this.#undecided()),
+    }
   }
 
-  /** It was answered, whatever the answer was. */
-  answered(): void {
+  #close(): void {
+    if (this.#failed >= this.#options.failures) this.#generation += 1
     this.#failed = 0
     this.#openUntil = Number.NEGATIVE_INFINITY
-    this.#trying = false
   }
 
-  failed(): void {
-    const { failures, coolDown, now } = this.#options
+  #fail(): void {
+    const { failures, coolDown } = this.#options
     this.#failed += 1
-    this.#trying = false
-    if (this.#failed >= failures) this.#openUntil = now() + coolDown
+    if (this.#failed >= failures) this.#openUntilAfter(coolDown)
   }
 
-  /** Whoever asked went away: nothing is known, and the next may try. */
-  abandoned(): void {
-    if (this.#trying) this.#openUntil = this.#options.now()
-    this.#trying = false
+  #undecided(): void {
+    // The one that tried: the next may.
+    if (this.#failed >= this.#options.failures) this.#openUntilAfter(0)
+  }
+
+  #openUntilAfter(wait: number): void {
+    this.#openUntil = this.#options.now() + wait
+    this.#generation += 1
   }
 }

@@ -20,35 +20,72 @@ function keyManager() {
 }
 
 const away = new KeyManagementError('unreachable', 'it is away')
-const settings = { deadline: 0, failures: 2, coolDown: 50, random: () => 0.5 }
+
+/** It opens for a second after two failures, at a time that is the test's. */
+function enduring() {
+  const { state, kms } = keyManager()
+  const time = { now: 0 }
+  const options = {
+    deadline: 0,
+    failures: 2,
+    coolDown: 1000,
+    random: () => 0.5,
+    now: () => time.now,
+  }
+  return { state, time, kms: patient(kms, options) }
+}
+
+async function opened() {
+  const made = enduring()
+  made.state.trouble = away
+  for (const _ of [1, 2]) await expect(made.kms.describe()).rejects.toBe(away)
+  return made
+}
+
+const refusalOf = async (kms: KeyManagement): Promise<KeyManagementError> => {
+  const refusal = await kms.describe().catch((error: unknown) => error)
+  expect(refusal).toMatchObject({ code: 'unreachable', passes: true })
+  return refusal as KeyManagementError
+}
 
 test('one that is away is left alone, and whoever asks hears when to come back', async () => {
-  const { state, kms } = keyManager()
-  const enduring = patient(kms, settings)
-  state.trouble = away
-  await expect(enduring.describe()).rejects.toBe(away)
-  await expect(enduring.describe()).rejects.toBe(away)
-  const refusal = await enduring.describe().catch((error: unknown) => error)
-  expect(refusal).toMatchObject({ code: 'unreachable', passes: true })
-  const { again = 0 } = refusal as KeyManagementError
-  expect(again).toBeGreaterThan(25)
-  expect(again).toBeLessThanOrEqual(75)
+  const { state, time, kms } = await opened()
+  expect((await refusalOf(kms)).again).toBe(1500)
   expect(state.asked).toBe(2)
-
   state.trouble = undefined
-  await new Promise((resolve) => {
-    setTimeout(resolve, again)
-  })
-  expect(await enduring.describe()).toMatchObject({ version: '1' })
+  time.now = 1500
+  expect(await kms.describe()).toMatchObject({ version: '1' })
 })
 
-test('a refusal is an answer: it neither opens the circuit nor leaves it open', async () => {
-  const { state, kms } = keyManager()
-  const enduring = patient(kms, settings)
-  for (const trouble of [away, new KeyManagementError('denied', 'no'), away]) {
+test('the more are turned away, the further apart they come back', async () => {
+  const { kms } = await opened()
+  for (let n = 1; n < 1000; n += 1) await refusalOf(kms)
+  expect((await refusalOf(kms)).again).toBe(6000)
+  for (let n = 1000; n < 5000; n += 1) await refusalOf(kms)
+  expect((await refusalOf(kms)).again).toBe(16_000)
+})
+
+test('a refusal, which may be made before anything is sent, neither opens the circuit nor closes it', async () => {
+  const refused = new KeyManagementError('refused', 'it was altered')
+  const { state, time, kms } = enduring()
+  for (const trouble of [away, refused, away]) {
     state.trouble = trouble
-    await expect(enduring.describe()).rejects.toBe(trouble)
+    await expect(kms.describe()).rejects.toBe(trouble)
   }
+  expect((await refusalOf(kms)).again).toBe(1500)
+  time.now = 1000
+  state.trouble = refused
+  await expect(kms.describe()).rejects.toBe(refused)
+  state.trouble = away
+  await expect(kms.describe()).rejects.toBe(away)
+  expect((await refusalOf(kms)).again).toBe(1500)
+})
+
+test('whoever goes away says nothing of the key manager', async () => {
+  const { state, kms } = enduring()
+  state.trouble = away
+  const gone = AbortSignal.abort()
+  for (const _ of [1, 2, 3]) await expect(kms.describe(gone)).rejects.toBe(away)
   state.trouble = undefined
-  expect(await enduring.describe()).toMatchObject({ version: '1' })
+  expect(await kms.describe()).toMatchObject({ version: '1' })
 })

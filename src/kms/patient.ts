@@ -14,6 +14,8 @@ export interface Patience {
   readonly coolDown: number
   /** From 0 up to 1. */
   readonly random: () => number
+  /** Milliseconds of a clock that nobody sets. */
+  readonly now: () => number
 }
 
 const usual: Patience = {
@@ -23,7 +25,12 @@ const usual: Patience = {
   failures: 5,
   coolDown: 5000,
   random: Math.random,
+  now: () => performance.now(),
 }
+
+/** Milliseconds: so far apart come back those who were turned away, so that ten thousand resources are no storm. */
+const apart = 10
+const mostSpread = 30_000
 
 /**
  * A key manager that is asked again while its trouble passes: with full jitter, so that a thousand passes do not come back
@@ -31,9 +38,9 @@ const usual: Patience = {
  * so at once, and when to come back.
  */
 export function patient(kms: KeyManagement, patience: Partial<Patience> = {}): KeyManagement {
-  const { deadline, attempt, backOff, failures, coolDown, random } = { ...usual, ...patience }
-  const now = () => performance.now()
+  const { deadline, attempt, backOff, failures, coolDown, random, now } = { ...usual, ...patience }
   const circuit = new Circuit({ failures, coolDown, trial: deadline, now })
+  let turnedAway = 0
 
   const repeat = async <T>(operation: Operation<T>, signal?: AbortSignal): Promise<T> => {
     const over = now() + deadline
@@ -54,16 +61,21 @@ export function patient(kms: KeyManagement, patience: Partial<Patience> = {}): K
   }
 
   const endure = async <T>(operation: Operation<T>, signal?: AbortSignal): Promise<T> => {
-    const left = circuit.enter()
-    if (left > 0) throw leftAlone(kms, left + random() * coolDown)
+    const pass = circuit.enter()
+    if (typeof pass === 'number') {
+      turnedAway += 1
+      const spread = Math.min(mostSpread, Math.max(coolDown, turnedAway * apart))
+      throw leftAlone(kms, pass + random() * spread)
+    }
     try {
       const result = await repeat(operation, signal)
-      circuit.answered()
+      pass.answered()
+      turnedAway = 0
       return result
     } catch (error) {
-      if (!isPassing(error)) circuit.answered()
-      else if (signal?.aborted) circuit.abandoned()
-      else circuit.failed()
+      // A refusal may be a provider's own, before it sent anything.
+      if (!isPassing(error) || signal?.aborted) pass.undecided()
+      else pass.failed()
       throw error
     }
   }

@@ -43,10 +43,14 @@ export class CredentialIndex {
     return this.#sessions.size
   }
 
-  /** Makes room at once for what is about to be loaded. */
-  reserve({ secrets, sessions }: IndexSize): void {
-    this.#credentials.reserve(secrets)
-    this.#sessions.reserve(sessions)
+  /**
+   * Makes room for what is about to be loaded.
+   * @param rows as PostgreSQL estimates them, those included that are over
+   * @param former the index that this one takes the place of
+   */
+  reserve(rows: IndexSize, former: CredentialIndex): void {
+    this.#credentials.reserve(rows.secrets, former.size)
+    this.#sessions.reserve(rows.sessions, former.sessions)
   }
 
   /** How many API keys were minted elsewhere, so that their text may be anything. */

@@ -10,9 +10,9 @@ export class DigestTable<Value> {
     return this.#digests.size
   }
 
-  /** Makes room for so many values at once. */
-  reserve(count: number): void {
-    this.#digests.reserve(count)
+  /** Makes room for digests, as `KeyTable` has it. */
+  reserve(slots: number, digests: number): void {
+    this.#digests.reserve(slots, digests)
   }
 
   /** One more than the highest slot that may be taken. */

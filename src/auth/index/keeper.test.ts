@@ -217,6 +217,25 @@ test.each([0, 99, 100, 101, 200, 250])(
   },
 )
 
+test('the next page is asked for before one is put in; who cannot put one in does not wait for it', async () => {
+  const sessions = manySessions(250)
+  const [first = aSession(0)] = sessions
+  stored['index_sessions'] = sessions.with(0, { ...first, userId: undefined as never, id: 'no id' })
+  const asked: unknown[] = []
+  const failing: Queryable = {
+    query: (text, values) => {
+      if (!text.includes('index_sessions_page')) return db.query(text, values)
+      asked.push(values[0])
+      return asked.length === 1
+        ? db.query(text, values)
+        : Promise.reject(new Error('the connection is lost'))
+    },
+  }
+  await expect(keeper.reload(failing)).rejects.not.toThrow('the connection is lost')
+  expect(asked).toEqual([null, sessions[99]?.id])
+  expect(keeper.index.sessions).toBe(1)
+})
+
 test('a page that cannot be read leaves what there was', async () => {
   stored['index_sessions'] = manySessions(250)
   let pages = 0

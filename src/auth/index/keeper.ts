@@ -69,7 +69,7 @@ export class IndexKeeper {
   /** Loads everything beside what is there, and then puts it in its place. */
   async reload(db: Queryable): Promise<void> {
     const index = new CredentialIndex()
-    index.reserve(await loadIndexSize(db))
+    index.reserve(await loadIndexSize(db), this.#index)
     index.setOrganizations(await loadOrganizations(db))
     index.setProjects(await loadProjects(db))
     index.setRoles(await loadRoles(db))

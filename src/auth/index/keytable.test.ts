@@ -26,8 +26,17 @@ test('a key of another size is refused', () => {
 test('room that was made at once changes nothing else, however little or much comes', () => {
   const table = new KeyTable(16)
   table.add(keyOf(0), 0)
-  for (const count of [0, 1000, 10]) table.reserve(count)
+  for (const count of [0, 1000, 10]) table.reserve(count, count / 2)
   for (let n = 1; n < 5000; n++) table.add(keyOf(n), n)
   for (let n = 0; n < 5000; n += 7) expect(table.find(keyOf(n))).toBe(n)
   expect(table.find(keyOf(5000))).toBe(-1)
+})
+
+test('who has made room grows no more', () => {
+  const table = new KeyTable(16)
+  const count = 50_000
+  table.reserve(count, count)
+  const before = process.memoryUsage().arrayBuffers
+  for (let n = 0; n < count; n++) table.add(keyOf(n), n)
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000)
 })

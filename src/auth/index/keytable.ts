@@ -34,11 +34,15 @@ export class KeyTable {
     return this.#size
   }
 
-  /** Makes room for so many keys at once: growing there leaves behind what it grew out of, and stops everybody each time. */
-  reserve(count: number): void {
-    this.#makeSlots(count)
+  /**
+   * Makes room at once: growing leaves behind what it grew out of, and stops everybody each time.
+   * @param slots that may be taken; room that nobody takes costs nothing
+   * @param keys that there will be: buckets are all over the memory that they have, so too many are not free
+   */
+  reserve(slots: number, keys: number): void {
+    this.#makeSlots(slots)
     let buckets = this.#buckets.length
-    while (count * 2 > buckets) buckets *= 2
+    while (keys * 2 > buckets) buckets *= 2
     if (buckets > this.#buckets.length) this.#rehash(buckets)
   }
 

@@ -40,7 +40,7 @@ test.each([0, 3000])(
   'thousands of sessions come and go without losing anybody, with room made for %i',
   (sessions) => {
     const index = new CredentialIndex()
-    index.reserve({ secrets: 0, sessions })
+    index.reserve({ secrets: 0, sessions }, new CredentialIndex())
     const rows = Array.from({ length: 5000 }, (_, at) =>
       anIndexedSession({ text: `${at}`, userId: `user-${at % 100}`, authenticatedAt: at + 0.5 }),
     )

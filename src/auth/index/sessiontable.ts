@@ -49,11 +49,11 @@ export class SessionTable {
     return this.#slots
   }
 
-  /** Makes room for so many sessions at once. */
-  reserve(count: number): void {
-    this.#keys.reserve(count)
-    this.#ids.reserve(count)
-    this.#makeSlots(count)
+  /** As `KeyTable` has it. */
+  reserve(slots: number, sessions: number): void {
+    this.#keys.reserve(slots, sessions)
+    this.#ids.reserve(slots, sessions)
+    this.#makeSlots(slots)
   }
 
   /** @param key of `sessionKey` */

@@ -71,8 +71,12 @@ export class ProbeHistory {
     const started = performance.now()
     const found = await probe(this.#keyring, reference, { namespace, name }, context.signal)
     const reason = 'reason' in found ? found.reason : undefined
-    this.#observer.probed(namespace, name, (performance.now() - started) / 1000, reason)
-    const failures = failuresAfter(found, former?.failures ?? 0)
+    const isLeftAlone = againOf(found) !== undefined
+    if (!isLeftAlone) {
+      this.#observer.probed(namespace, name, (performance.now() - started) / 1000, reason)
+    }
+    // One that never reached the key is none, and makes nobody wait longer.
+    const failures = reason === undefined ? 0 : (former?.failures ?? 0) + (isLeftAlone ? 0 : 1)
     this.#entries.set(objectKey(key), { failures, at, generation, requested, found })
     return found
   }
@@ -85,8 +89,7 @@ export class ProbeHistory {
       failures === 0
         ? jittered(every, this.#random)
         : backoff(failures - 1, { base: again, max: every }, this.#random)
-    const leftAlone = found && 'reason' in found ? found.again : undefined
-    return new Date(now.getTime() + (leftAlone ?? wait))
+    return new Date(now.getTime() + (againOf(found) ?? wait))
   }
 
   forget(key: EncryptionKey): void {
@@ -95,8 +98,7 @@ export class ProbeHistory {
   }
 }
 
-/** In a row. One that never reached the key is none, and makes nobody wait longer. */
-function failuresAfter(found: KeyDescription | Trouble, former: number): number {
-  if (!('reason' in found)) return 0
-  return found.again === undefined ? former + 1 : former
+/** In how many milliseconds the key is asked, where it was not even asked. */
+function againOf(found: KeyDescription | Trouble | undefined): number | undefined {
+  return found && 'reason' in found ? found.again : undefined
 }

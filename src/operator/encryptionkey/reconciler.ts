@@ -21,6 +21,7 @@ import { blockedBy } from '../children.ts'
 import { rotateDataKey } from '../datakey.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
 import { requestOf } from '../request.ts'
+import { unwatched } from '../unwatched.ts'
 import type { ProbeHistory } from './history.ts'
 import { compromisedBefore, isChosen, keyReferenceOf } from './reference.ts'
 import { encryptionKeyStatus, usageOf } from './status.ts'
@@ -50,7 +51,9 @@ export class EncryptionKeyReconciler implements Reconciler<EncryptionKey> {
     try {
       return await this.#usable(key, probed, requeueAt, context)
     } catch (error) {
-      if (error instanceof KeyManagementError) return refusal(troubleOf(error), requeueAt)
+      if (error instanceof KeyManagementError) {
+        return refusal(troubleOf(error), unwatched(context, error.again).requeueAt)
+      }
       throw error
     }
   }

@@ -58,10 +58,11 @@ export async function openLoop(options: OpenLoopOptions): Promise<Latencies> {
   let held = false
   while (latencies.length < total) {
     const now = performance.now()
+    // Lines that are all busy still are the server's doing; more due at once than there are lines is this program's own.
+    held ||= idle.length === 0
     for (; sent < total && start + sent * interval <= now; sent++) {
       const line = idle.pop()
       // All are busy: it is due all the same, and is sent as soon as one is free.
-      held ||= line === undefined
       if (line === undefined) break
       const due = start + sent * interval
       line.send(requestOf(options, sent), options.rests && !held ? performance.now() : due)
