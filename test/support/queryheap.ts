@@ -1,16 +1,10 @@
 import { getHeapSpaceStatistics } from 'node:v8'
-import { parentPort, workerData } from 'node:worker_threads'
 import pg from 'pg'
 import { Client } from '../../src/db/client.ts'
 
-/** What a worker is given: whose client it uses, and the database. */
-export interface QueryHeapTask {
-  readonly of: 'pg' | 'cardea'
-  readonly connectionString: string
-}
-
+/** A program of its own: whose client it uses, and the database's URL. It prints the bytes that thousands of queries let the old generation grow by. */
+const [of, connectionString] = process.argv.slice(2)
 const queries = 4000
-const { of, connectionString } = workerData as QueryHeapTask
 
 /** Bytes of what outlived the young generation, alive or not. */
 function oldBytes(): number {
@@ -32,5 +26,4 @@ for (let n = 0; n < queries; n += 1) {
   if (n % 50 === 0) most = Math.max(most, oldBytes())
 }
 await client.end()
-// Bytes that it grew by at most.
-parentPort?.postMessage(most - before)
+process.stdout.write(`${most - before}`)
