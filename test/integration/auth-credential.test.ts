@@ -170,7 +170,10 @@ test('whatever the header holds, the answer is 401 and never an error of ours', 
 })
 
 test('whatever is sent, the service goes on', async () => {
-  const garbage = fc.uint8Array({ minLength: 1, maxLength: 2000 })
+  // Blank lines alone are no request yet, and are waited with (RFC 9112, section 2.2).
+  const garbage = fc
+    .uint8Array({ minLength: 1, maxLength: 2000 })
+    .filter((bytes) => bytes.some((byte) => byte !== 0x0a && byte !== 0x0d))
   await fc.assert(
     fc.asyncProperty(garbage, async (bytes) => {
       const ended = Buffer.concat([Buffer.from(bytes), Buffer.from('\r\n\r\n\r\n\r\n')])

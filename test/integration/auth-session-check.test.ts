@@ -83,6 +83,8 @@ describe('a session cookie', () => {
     const project = await records.project(organization, 'scanner')
     expect(project).toBeDefined()
     await eventually(() => statusOf(cookie(session), '?project=scanner')).toBe(200)
+    // That may have been PostgreSQL's answer, while the index has the session by now and not the project.
+    await untilIndexed()
     const { answer } = await check(cookie(session), '?project=scanner&permission=projects:read')
     expect(answer.json).toEqual({
       organization: expect.stringMatching(/^organization-/),

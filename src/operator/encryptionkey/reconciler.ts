@@ -51,10 +51,10 @@ export class EncryptionKeyReconciler implements Reconciler<EncryptionKey> {
     try {
       return await this.#usable(key, probed, requeueAt, context)
     } catch (error) {
-      if (error instanceof KeyManagementError) {
-        return refusal(troubleOf(error), unwatched(context, error.again).requeueAt)
-      }
-      throw error
+      if (!(error instanceof KeyManagementError)) throw error
+      const { again } = error
+      const at = again === undefined ? requeueAt : unwatched(context, again).requeueAt
+      return refusal(troubleOf(error), at)
     }
   }
 
