@@ -1,21 +1,21 @@
 import { expect, test } from 'vitest'
-import { Circuit, type Pass } from './circuit.ts'
+import { Circuit, type Permit } from './circuit.ts'
 
 /** One that opens for a second after two failures, at a time that is the test's. */
 function circuitAt() {
   const time = { now: 0 }
   const circuit = new Circuit({ failures: 2, coolDown: 1000, trial: 300, now: () => time.now })
-  const enter = (): Pass => {
-    const pass = circuit.enter()
-    if (typeof pass === 'number') throw new Error(`nobody is let through for ${pass} ms`)
-    return pass
+  const enter = (): Permit => {
+    const permit = circuit.enter()
+    if (typeof permit === 'number') throw new Error(`nobody is let through for ${permit} ms`)
+    return permit
   }
   return { circuit, time, enter }
 }
 
 function opened() {
   const made = circuitAt()
-  for (const pass of [made.enter(), made.enter()]) pass.failed()
+  for (const permit of [made.enter(), made.enter()]) permit.failed()
   return made
 }
 
@@ -69,12 +69,12 @@ test('one who takes too long is not waited for, and is not heard any more', () =
 test('what was let through before it opened ends nobody’s rest, and does not open it again', () => {
   const { circuit, time, enter } = circuitAt()
   const early = Array.from({ length: 6 }, enter)
-  for (const pass of early.slice(0, 2)) pass.failed()
+  for (const permit of early.slice(0, 2)) permit.failed()
   early[2]?.undecided()
   early[3]?.answered()
   expect(circuit.enter()).toBe(1000)
   time.now = 1000
   enter().answered()
-  for (const pass of early.slice(4)) pass.failed()
+  for (const permit of early.slice(4)) permit.failed()
   enter()
 })

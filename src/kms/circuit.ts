@@ -10,7 +10,7 @@ export interface CircuitOptions {
 }
 
 /** Whoever was let through says how it ended. What was let through before the circuit opened, or closed, says nothing any more. */
-export interface Pass {
+export interface Permit {
   answered(): void
   failed(): void
   /** Nothing is known: whoever asked went away, or was turned back before anything was sent. */
@@ -29,8 +29,8 @@ export class Circuit {
     this.#options = options
   }
 
-  /** @returns a pass, or how many milliseconds nobody is let through */
-  enter(): Pass | number {
+  /** @returns a permit, or how many milliseconds nobody is let through */
+  enter(): Permit | number {
     const { failures, trial, now } = this.#options
     const left = this.#openUntil - now()
     if (left > 0) return left

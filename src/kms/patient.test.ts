@@ -3,8 +3,12 @@ import { type KeyManagement, KeyManagementError } from './keymanagement.ts'
 import { patient } from './patient.ts'
 
 /** A key manager that answers `describe` as it is told to; and how often it was asked. */
-function keyManager() {
-  const state = { asked: 0, trouble: undefined as KeyManagementError | undefined }
+function keyManager(onAsked: () => void) {
+  const state = {
+    asked: 0,
+    trouble: undefined as KeyManagementError | undefined,
+    pending: undefined as Promise<never> | undefined,
+  }
   const unused = () => Promise.reject(new Error('not asked here'))
   const kms: KeyManagement = {
     provider: 'vault',
@@ -12,6 +16,8 @@ function keyManager() {
     unwrap: unused,
     describe: async () => {
       state.asked += 1
+      await state.pending
+      onAsked()
       if (state.trouble) throw state.trouble
       return { keyId: 'transit/kek', version: '1' }
     },
@@ -22,11 +28,13 @@ function keyManager() {
 const away = new KeyManagementError('unreachable', 'it is away')
 
 /** It opens for a second after two failures, at a time that is the test's. */
-function enduring() {
-  const { state, kms } = keyManager()
+function enduring({ deadline = 0, takes = 0 } = {}) {
   const time = { now: 0 }
+  const { state, kms } = keyManager(() => {
+    time.now += takes
+  })
   const options = {
-    deadline: 0,
+    deadline,
     failures: 2,
     coolDown: 1000,
     random: () => 0.5,
@@ -35,8 +43,8 @@ function enduring() {
   return { state, time, kms: patient(kms, options) }
 }
 
-async function opened() {
-  const made = enduring()
+async function opened(pace = {}) {
+  const made = enduring(pace)
   made.state.trouble = away
   for (const _ of [1, 2]) await expect(made.kms.describe()).rejects.toBe(away)
   return made
@@ -55,6 +63,15 @@ test('one that is away is left alone, and whoever asks hears when to come back',
   state.trouble = undefined
   time.now = 1500
   expect(await kms.describe()).toMatchObject({ version: '1' })
+})
+
+test('whoever comes during a trial does not wait for the whole of it', async () => {
+  const { state, time, kms } = await opened({ deadline: 8000, takes: 8000 })
+  time.now += 1000
+  const trial = new Promise<never>(() => {})
+  state.pending = trial
+  void kms.describe()
+  expect((await refusalOf(kms)).again).toBe(1500)
 })
 
 test('the more are turned away, the further apart they come back', async () => {

@@ -61,21 +61,22 @@ export function patient(kms: KeyManagement, patience: Partial<Patience> = {}): K
   }
 
   const endure = async <T>(operation: Operation<T>, signal?: AbortSignal): Promise<T> => {
-    const pass = circuit.enter()
-    if (typeof pass === 'number') {
+    const permit = circuit.enter()
+    if (typeof permit === 'number') {
       turnedAway += 1
       const spread = Math.min(mostSpread, Math.max(coolDown, turnedAway * apart))
-      throw leftAlone(kms, pass + random() * spread)
+      // A trial may last longer than a rest, and mostly does not: nobody waits for the whole of it.
+      throw leftAlone(kms, Math.min(permit, coolDown) + random() * spread)
     }
     try {
       const result = await repeat(operation, signal)
-      pass.answered()
+      permit.answered()
       turnedAway = 0
       return result
     } catch (error) {
       // A refusal may be a provider's own, before it sent anything.
-      if (!isPassing(error) || signal?.aborted) pass.undecided()
-      else pass.failed()
+      if (!isPassing(error) || signal?.aborted) permit.undecided()
+      else permit.failed()
       throw error
     }
   }

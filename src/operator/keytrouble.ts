@@ -1,13 +1,7 @@
-import {
-  type ReconcileContext,
-  type Stalled,
-  stalled,
-  type Waiting,
-  waiting,
-} from '../k8s/reconciler.ts'
+import type { ReconcileContext, Stalled, Waiting } from '../k8s/reconciler.ts'
 import type { KeyManagementError } from '../kms/keymanagement.ts'
 import { KeyNotAllowedError } from './dependencies.ts'
-import { notAllowed, type Trouble, troubleOf } from './encryptionkey/trouble.ts'
+import { notAllowed, outcomeOf, troubleOf } from './encryptionkey/trouble.ts'
 import { unwatched } from './unwatched.ts'
 
 /** For those who have their key from their organization, or the installation. */
@@ -31,11 +25,9 @@ export function keyTrouble<Status extends object>(
   error: KeyManagementError,
   context: Pick<ReconcileContext, 'now'>,
 ): Waiting<Status> | Stalled<Status> {
-  const { reason, message, passes, again }: Trouble =
+  const trouble =
     error instanceof KeyNotAllowedError
       ? notAllowed(error.namespace, error.line)
       : troubleOf(error, remedies)
-  return passes
-    ? waiting(reason, message, unwatched(context, again))
-    : stalled(reason, message, unwatched(context))
+  return outcomeOf(trouble, context, unwatched(context).requeueAt)
 }

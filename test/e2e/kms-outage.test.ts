@@ -109,11 +109,10 @@ function checking() {
   }
 }
 
-const readyOf = async (kind: string, name: string) =>
+const reasonOf = async (kind: string, name: string) =>
   (await get(kind, ns, name))?.status?.conditions?.find(
     (condition: { type: string }) => condition.type === 'Ready',
-  )
-const reasonOf = async (kind: string, name: string) => (await readyOf(kind, name))?.reason
+  )?.reason
 
 test('a key manager that is stopped for a minute', async () => {
   expect((await resolve()).body.credential?.value).toBe(value)
@@ -174,17 +173,8 @@ test('a key manager that is stopped for a minute', async () => {
     (await resolve()).answer.status === 200 ? true : undefined,
   )
   const recovered = (performance.now() - recoveredFrom) / 1000
-  for (const [kind, name] of [
-    ['apikey', 'late'],
-    ['encryptionkey', 'primary'],
-  ] as const) {
-    // The rest of a trial, a rest that is as long again, and a pass: some fourteen seconds at most.
-    await eventually(
-      `${kind} ${name} is ready`,
-      async () => ((await readyOf(kind, name))?.status === 'True' ? true : undefined),
-      25_000,
-    )
-  }
+  await whenReady('apikey', ns, 'late')
+  await whenReady('encryptionkey', ns, 'primary')
   process.stdout.write(
     `cached for ${lastGood.toFixed(1)} s of ${lifetime} s, refused from ${firstRefused.toFixed(1)} s on; ${asked} requests to it in the last ${(since() - from).toFixed(0)} s; given out again ${recovered.toFixed(1)} s after it was back; ${checks} checks meanwhile, p99 ${p99.toFixed(1)} ms\n`,
   )

@@ -170,7 +170,7 @@ test('whatever the header holds, the answer is 401 and never an error of ours', 
 })
 
 test('whatever is sent, the service goes on', async () => {
-  // Blank lines alone are no request yet, and are waited with (RFC 9112, section 2.2).
+  // Blank lines alone are no request yet: the test below.
   const garbage = fc
     .uint8Array({ minLength: 1, maxLength: 2000 })
     .filter((bytes) => bytes.some((byte) => byte !== 0x0a && byte !== 0x0d))
@@ -183,6 +183,14 @@ test('whatever is sent, the service goes on', async () => {
     { numRuns: 50 },
   )
   expect((await check(['X-API-Key', key])).status).toBe(200)
+})
+
+test('blank lines before a request are no part of it (RFC 9112, section 2.2)', async () => {
+  const get = rawGet('/check', [['X-API-Key', key]])
+  for (const blank of ['\r\n', '\n\r\n\r\n\r\n\r\n', '\r\n'.repeat(100)]) {
+    expect((await sendRaw(auth.url, blank + get)).status).toBe(200)
+    expect((await sendRaw(auth.url, `${blank}nonsense\r\n\r\n`)).status).toBe(400)
+  }
 })
 
 test.each([

@@ -23,6 +23,7 @@ export interface Role {
   readonly permissions: readonly string[]
 }
 
+/** Whoever may bind roles could otherwise have as many remembered as there are combinations of them. */
 const maxSets = 256
 /** Looking through this many names is as fast as finding one among more. */
 const fewNames = 64

@@ -5,7 +5,7 @@ import type { EncryptionKey } from '../../api/v1alpha1/encryptionkey.ts'
 import type { ReconcileContext } from '../../k8s/reconciler.ts'
 import { type KeyManagement, KeyManagementError } from '../../kms/keymanagement.ts'
 import { Keyring } from '../../kms/keyring.ts'
-import { ProbeHistory } from './history.ts'
+import { ProbeHistory, type ProbeObserver } from './history.ts'
 
 const key = anEncryptionKey('acme', 'primary') as unknown as EncryptionKey
 const reference = { provider: 'local' } as const
@@ -23,7 +23,11 @@ function probes() {
       return { ...(await manager.describe()), keyId: 'local' }
     },
   }
-  const observer = { probed: () => {}, forgotten: () => {} }
+  const observed: (string | undefined)[] = []
+  const observer: ProbeObserver = {
+    probed: (...[, , , reason]) => void observed.push(reason),
+    forgotten: () => {},
+  }
   const keyring = new Keyring({ defaultKey: reference, open: () => kms, allowed: [] })
   const history = new ProbeHistory(keyring, observer, () => 0.5)
   let now = start
@@ -36,7 +40,7 @@ function probes() {
     expect(found).toMatchObject({ reason: 'KeyManagementUnavailable', passes: true })
     return (history.nextAt(key, context.now()).getTime() - now) / 1000
   }
-  return { waitAfter }
+  return { waitAfter, observed }
 }
 
 const away = new KeyManagementError('unreachable', 'it is away')
@@ -49,10 +53,11 @@ test('a key that cannot be reached is probed ever more seldom', async () => {
   expect(await waitAfter(away)).toBe(45)
 })
 
-test('a probe that never reached the key is repeated as soon as it can, and counts for nothing', async () => {
-  const { waitAfter } = probes()
+test('a probe that never reached the key counts for nothing', async () => {
+  const { waitAfter, observed } = probes()
   expect(await waitAfter(away)).toBe(11.25)
-  expect(await waitAfter(leftAlone)).toBe(4)
-  expect(await waitAfter(leftAlone)).toBe(4)
+  expect(await waitAfter(leftAlone)).toBe(11.25)
+  expect(await waitAfter(leftAlone)).toBe(11.25)
   expect(await waitAfter(away)).toBe(22.5)
+  expect(observed).toEqual(['KeyManagementUnavailable', 'KeyManagementUnavailable'])
 })

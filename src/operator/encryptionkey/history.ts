@@ -71,7 +71,7 @@ export class ProbeHistory {
     const started = performance.now()
     const found = await probe(this.#keyring, reference, { namespace, name }, context.signal)
     const reason = 'reason' in found ? found.reason : undefined
-    const isLeftAlone = againOf(found) !== undefined
+    const isLeftAlone = 'reason' in found && found.again !== undefined
     if (!isLeftAlone) {
       this.#observer.probed(namespace, name, (performance.now() - started) / 1000, reason)
     }
@@ -84,21 +84,16 @@ export class ProbeHistory {
   /** When the key is to be probed next. */
   nextAt(key: EncryptionKey, now: Date): Date {
     const { every, again } = this.#intervals
-    const { failures = 0, found } = this.#entries.get(objectKey(key)) ?? {}
+    const failures = this.#entries.get(objectKey(key))?.failures ?? 0
     const wait =
       failures === 0
         ? jittered(every, this.#random)
         : backoff(failures - 1, { base: again, max: every }, this.#random)
-    return new Date(now.getTime() + (againOf(found) ?? wait))
+    return new Date(now.getTime() + wait)
   }
 
   forget(key: EncryptionKey): void {
     this.#entries.delete(objectKey(key))
     this.#observer.forgotten(key.metadata.namespace, key.metadata.name)
   }
-}
-
-/** In how many milliseconds the key is asked, where it was not even asked. */
-function againOf(found: KeyDescription | Trouble | undefined): number | undefined {
-  return found && 'reason' in found ? found.again : undefined
 }

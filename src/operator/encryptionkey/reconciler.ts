@@ -13,19 +13,16 @@ import {
   type ReconcileContext,
   type ReconcileEvent,
   type Reconciler,
-  stalled,
-  waiting,
 } from '../../k8s/reconciler.ts'
 import { KeyManagementError } from '../../kms/keymanagement.ts'
 import { blockedBy } from '../children.ts'
 import { rotateDataKey } from '../datakey.ts'
 import type { OperatorDependencies } from '../dependencies.ts'
 import { requestOf } from '../request.ts'
-import { unwatched } from '../unwatched.ts'
 import type { ProbeHistory } from './history.ts'
 import { compromisedBefore, isChosen, keyReferenceOf } from './reference.ts'
 import { encryptionKeyStatus, usageOf } from './status.ts'
-import { type Trouble, troubleOf } from './trouble.ts'
+import { outcomeOf, troubleOf } from './trouble.ts'
 
 type Result = Outcome<EncryptionKeyStatus>
 
@@ -47,14 +44,12 @@ export class EncryptionKeyReconciler implements Reconciler<EncryptionKey> {
   async reconcile(key: EncryptionKey, context: ReconcileContext): Promise<Result> {
     const probed = await this.#probes.probe(key, keyReferenceOf(key), context)
     const requeueAt = this.#probes.nextAt(key, context.now())
-    if ('reason' in probed) return refusal(probed, requeueAt)
+    if ('reason' in probed) return outcomeOf(probed, context, requeueAt)
     try {
       return await this.#usable(key, probed, requeueAt, context)
     } catch (error) {
       if (!(error instanceof KeyManagementError)) throw error
-      const { again } = error
-      const at = again === undefined ? requeueAt : unwatched(context, again).requeueAt
-      return refusal(troubleOf(error), at)
+      return outcomeOf(troubleOf(error), context, requeueAt)
     }
   }
 
@@ -155,11 +150,6 @@ function isNews(
     ((compromised ?? 0) > 0 && compromised !== status?.compromised) ||
     rotationAnswered !== status?.lastHandledRotateDataKeyAt
   )
-}
-
-function refusal({ reason, message, passes }: Trouble, requeueAt: Date): Result {
-  const outcome = passes ? waiting<EncryptionKeyStatus> : stalled<EncryptionKeyStatus>
-  return outcome(reason, message, { requeueAt })
 }
 
 function organizationsOf(counts: readonly WrappedCount[]): readonly WrappedCount[] {

@@ -1,4 +1,11 @@
 import type { Reason } from '../../api/v1alpha1/conditions.ts'
+import {
+  type ReconcileContext,
+  type Stalled,
+  stalled,
+  type Waiting,
+  waiting,
+} from '../../k8s/reconciler.ts'
 import type { KeyManagementCode, KeyManagementError } from '../../kms/keymanagement.ts'
 
 /** What is wrong with a key. `passes`: nobody need do anything. */
@@ -40,6 +47,20 @@ export function troubleOf(error: KeyManagementError, own: Partial<Remedies> = {}
   const [reason, remedy] = own[error.code] ?? remedies[error.code]
   const message = `${sentence(error.message)}: ${remedy}.`
   return { reason, message, passes: error.passes, again: error.again }
+}
+
+/**
+ * What a resource says whose key is in trouble.
+ * @param usually when to look again, where the key manager was asked; otherwise it is as soon as it will be
+ */
+export function outcomeOf<Status extends object>(
+  { reason, message, passes, again }: Trouble,
+  context: Pick<ReconcileContext, 'now'>,
+  usually: Date,
+): Waiting<Status> | Stalled<Status> {
+  const requeueAt = again === undefined ? usually : new Date(context.now().getTime() + again)
+  const outcome = passes ? waiting<Status> : stalled<Status>
+  return outcome(reason, message, { requeueAt })
 }
 
 function sentence(text: string): string {
